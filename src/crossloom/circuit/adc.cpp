@@ -1,0 +1,21 @@
+#include "crossloom/circuit/adc.h"
+
+namespace crossloom {
+
+void Adc::describe(ParamList& params) {
+  params.add("bits", bits, {0, 24}, "bit", "resolution of the column currents; 0 = exact");
+  params.add("i_max", i_max, {1e-12, 1}, "A", "fixed range: current of the largest code");
+  params.add("noise_lsb", noise_lsb, {0, 100}, "1", "spread of a conversion in steps of the converter");
+  range.describe(params);
+}
+
+double Adc::highest_code(Polarity polarity) const {
+  const std::int64_t magnitude_bits = polarity == Polarity::kBipolar ? bits - 1 : bits;
+  return static_cast<double>((std::int64_t{1} << std::max<std::int64_t>(magnitude_bits, 1)) - 1);
+}
+
+double Adc::lowest_code(Polarity polarity) const {
+  return polarity == Polarity::kBipolar ? -highest_code(polarity) : 0;
+}
+
+}  // namespace crossloom

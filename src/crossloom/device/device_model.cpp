@@ -1,0 +1,22 @@
+#include "crossloom/device/device_model.h"
+
+namespace crossloom {
+
+Tensor DeviceModel::pristine(at::IntArrayRef sizes, Rng& /*rng*/) const {
+  return at::full(sizes, range().g_min, at::kFloat);
+}
+
+Latents DeviceModel::born_with(at::IntArrayRef /*sizes*/, Rng& /*rng*/) const { return {}; }
+
+Latents DeviceModel::drawn_at_write(at::IntArrayRef /*sizes*/, Rng& /*rng*/) const { return {}; }
+
+Tensor DeviceModel::age(const Tensor& /*g_target*/, const Tensor& g_written,
+                        const Tensor& /*elapsed*/, const Latents& /*latent*/) const {
+  return g_written.clone();
+}
+
+Tensor DeviceModel::read_sigma(const Tensor& g, const Tensor& /*elapsed*/) const {
+  return at::zeros_like(g);
+}
+
+}  // namespace crossloom

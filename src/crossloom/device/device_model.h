@@ -1,0 +1,71 @@
+#pragma once
+
+#include <limits>
+#include <map>
+#include <string>
+
+#include "crossloom/core/params.h"
+#include "crossloom/core/random.h"
+#include "crossloom/core/registry.h"
+
+namespace crossloom {
+
+/// Programmable conductances of a cell, 0 <= g_min < g_max [S].
+struct ConductanceRange {
+  double g_min;
+  double g_max;
+};
+
+/// Per-cell quantities of a model by name, each of the shape of the block.
+using Latents = std::map<std::string, Tensor>;
+
+/// The laws of one kind of memristive cell: written, left alone, read.
+///
+/// Each method maps tensors of one shape [...] to a new tensor of that shape. Cells are independent
+/// of each other, arguments are never modified, all randomness comes from `rng`. What every kind of
+/// cell shares (stuck cells, spread from device to device, counting of writes) is in `Device`. The
+/// suite `DeviceContract` tests every registered model against these promises.
+class DeviceModel {
+ public:
+  virtual ~DeviceModel() = default;
+
+  /// Declare the parameters of this model.
+  virtual void describe(ParamList& params) = 0;
+
+  virtual ConductanceRange range() const = 0;
+
+  /// Number of levels the cell is used with; 0: any value in the range.
+  virtual std::int64_t num_levels() const { return 0; }
+
+  /// Conductances [S] of cells that were never written. Default: g_min.
+  virtual Tensor pristine(at::IntArrayRef sizes, Rng& rng) const;
+
+  /// What each cell is born with and keeps for its life. Default: nothing.
+  virtual Latents born_with(at::IntArrayRef sizes, Rng& rng) const;
+
+  /// Standard normal deviates drawn anew at each write and kept until the next. Default: none.
+  virtual Latents drawn_at_write(at::IntArrayRef sizes, Rng& rng) const;
+
+  /// Conductance [S] right after writing towards `g_target` [S].
+  virtual Tensor program(const Tensor& g_target, Rng& rng) const = 0;
+
+  /// Conductance [S] `elapsed` [s] after it was written. Identity where `elapsed` is 0; called again
+  /// with a longer time it goes on along the same trajectory.
+  ///
+  ///   g_target, g_written  [...]  S
+  ///   elapsed              [...]  s  float64, non-negative
+  virtual Tensor age(const Tensor& g_target, const Tensor& g_written, const Tensor& elapsed,
+                     const Latents& latent) const;
+
+  /// Longest time after a write for which `age` is known [s].
+  virtual double max_elapsed() const { return std::numeric_limits<double>::infinity(); }
+
+  /// Standard deviation [S] of one read of a cell of conductance `g` [S], `elapsed` [s] after it was
+  /// written. The noise of reads is Gaussian and independent from cell to cell and read to read.
+  virtual Tensor read_sigma(const Tensor& g, const Tensor& elapsed) const;
+};
+
+template <class Model>
+using RegisteredDevice = Registered<DeviceModel, Model>;
+
+}  // namespace crossloom
