@@ -5,7 +5,8 @@ namespace crossloom {
 void Adc::describe(ParamList& params) {
   params.add("bits", bits, {0, 24}, "bit", "resolution of the column currents; 0 = exact");
   params.add("i_max", i_max, {1e-12, 1}, "A", "fixed range: current of the largest code");
-  params.add("noise_lsb", noise_lsb, {0, 100}, "1", "spread of a conversion in steps of the converter");
+  params.add(
+      "noise_lsb", noise_lsb, {0, 100}, "1", "spread of a conversion in steps of the converter");
   range.describe(params);
 }
 

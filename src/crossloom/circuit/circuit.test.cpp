@@ -78,23 +78,28 @@ TEST(Adc, RangeOfZeroIsRefused) {
 TEST(Range, FixedNeverMoves) {
   const RangeOptions options{RangePolicy::kFixed, 0.9, 0.5};
   const Tensor range = at::tensor({2.0F});
-  EXPECT_TRUE(track_range(options, range, at::ones({1, 5})).equal(range));
-  EXPECT_TRUE(calibrate_range(options, range, at::ones({1, 5})).equal(range));
+  for (const RangeUse use : {RangeUse::kFrozen, RangeUse::kTrack, RangeUse::kCalibrate}) {
+    EXPECT_TRUE(update_range(options, range, at::ones({1, 5}), use).equal(range));
+  }
 }
 
-TEST(Range, CalibratedIsThePercentileOfTheSizes) {
+TEST(Range, CalibratedIsThePercentileOfTheSizesAndThenStays) {
   const RangeOptions options{RangePolicy::kCalibrated, 0.9, 0.5};
   const Tensor values = at::stack({at::arange(1, 101), -2 * at::arange(1, 101)}).to(at::kFloat);
-  const Tensor range = calibrate_range(options, at::zeros({2}), values);
+  const Tensor range = update_range(options, at::zeros({2}), values, RangeUse::kFrozen);
   EXPECT_TRUE(range.equal(at::tensor({90.0F, 180.0F})));
-  EXPECT_TRUE(track_range(options, range, values).equal(range));
+  EXPECT_TRUE(update_range(options, range, 3 * values, RangeUse::kTrack).equal(range));
+  EXPECT_TRUE(update_range(options, range, 3 * values, RangeUse::kCalibrate).equal(3 * range));
 }
 
 TEST(Range, TrackedTakesTheFirstMaximumThenFollowsSlowly) {
   const RangeOptions options{RangePolicy::kTracked, 0.9, 0.25};
-  Tensor range = track_range(options, at::zeros({1}), at::tensor({1.0F, -4.0F}).view({1, 2}));
+  const Tensor first = at::tensor({1.0F, -4.0F}).view({1, 2});
+  const Tensor second = at::tensor({8.0F, 2.0F}).view({1, 2});
+  Tensor range = update_range(options, at::zeros({1}), first, RangeUse::kFrozen);
   EXPECT_FLOAT_EQ(range.item<float>(), 4);
-  range = track_range(options, range, at::tensor({8.0F, 2.0F}).view({1, 2}));
+  EXPECT_TRUE(update_range(options, range, second, RangeUse::kFrozen).equal(range));
+  range = update_range(options, range, second, RangeUse::kTrack);
   EXPECT_FLOAT_EQ(range.item<float>(), 5);
 }
 

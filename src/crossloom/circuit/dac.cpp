@@ -54,8 +54,9 @@ void Dac::describe(ParamList& params) {
 
 void Dac::validate() const {
   if (encoding == InputEncoding::kBitSerial && bits == 0) {
-    throw ConfigError("dac.encoding = bit_serial with dac.bits = 0 (there are no bits to apply one "
-                      "after the other); give bits or encoding = amplitude");
+    throw ConfigError(
+        "dac.encoding = bit_serial with dac.bits = 0 (there are no bits to apply one "
+        "after the other); give bits or encoding = amplitude");
   }
 }
 

@@ -15,9 +15,10 @@ enum class InputEncoding {
 
 /// What the rows are driven with.
 struct Drive {
-  Tensor v;         // [...]  V    equivalent voltage: the weighted mean of the pulses
-  Tensor v_square;  // [...]  V^2  sum of squared weights times squared voltages: what the variance of
-                    //             independent read noise is multiplied with
+  Tensor v;  // [...]  V    equivalent voltage: the weighted mean of the pulses
+  Tensor
+      v_square;  // [...]  V^2  sum of squared weights times squared voltages: what the variance of
+                 //             independent read noise is multiplied with
 };
 
 /// Digital to analog converter of the rows.

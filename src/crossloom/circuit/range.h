@@ -25,13 +25,18 @@ struct RangeOptions {
   void describe(ParamList& params);
 };
 
-/// The full scale after `values` were seen. Fixed ranges never move; a range of zero (nothing seen
-/// yet) is taken over from the first values.
+/// What a pass over a chip does with ranges that are not fixed.
+enum class RangeUse { kFrozen, kTrack, kCalibrate };
+
+/// The full scale after `values` were seen. A fixed one never moves. A calibrated one is set by a
+/// calibration, a tracked one moves with `kTrack`; both take over the first values they see.
 ///
-///   full_scale  [n]       present ranges, >= 0
-///   values      [n, ...]  what the converters saw; its size is what is converted
+///   full_scale  [n]       present ranges; 0: nothing seen yet
+///   values      [n, ...]  what the converters saw
 ///   returns     [n]
-Tensor calibrate_range(const RangeOptions& options, const Tensor& full_scale, const Tensor& values);
-Tensor track_range(const RangeOptions& options, const Tensor& full_scale, const Tensor& values);
+Tensor update_range(const RangeOptions& options,
+                    const Tensor& full_scale,
+                    const Tensor& values,
+                    RangeUse use);
 
 }  // namespace crossloom

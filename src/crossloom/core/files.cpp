@@ -21,7 +21,8 @@ namespace fs = std::filesystem;
 class TemporaryFile {
  public:
   explicit TemporaryFile(fs::path path)
-      : path_(std::move(path)), descriptor_(::open(path_.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644)) {}
+      : path_(std::move(path)),
+        descriptor_(::open(path_.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644)) {}
   TemporaryFile(const TemporaryFile&) = delete;
   TemporaryFile& operator=(const TemporaryFile&) = delete;
   ~TemporaryFile() {
@@ -116,8 +117,9 @@ std::string read_maybe_gzip(const fs::path& path, std::size_t max_bytes) {
   }
   if (status != Z_STREAM_END) {
     throw ConfigError(path.string() + " cannot be unpacked (" +
-                      (status == Z_BUF_ERROR || status == Z_OK ? "the file is cut short"
-                                                               : "its checksum or data are damaged") +
+                      (status == Z_BUF_ERROR || status == Z_OK
+                           ? "the file is cut short"
+                           : "its checksum or data are damaged") +
                       "); fetch it again");
   }
   return bytes;
@@ -127,9 +129,8 @@ void write_file(const fs::path& path, std::string_view bytes) {
   make_parent(path);
   const fs::path temporary = path.string() + ".tmp" + std::to_string(::getpid());
   TemporaryFile file(temporary);
-  if (!file.is_open() || !write_all(file.descriptor(), bytes) ||
-      ::fsync(file.descriptor()) != 0 || !file.close() ||
-      std::rename(temporary.c_str(), path.c_str()) != 0) {
+  if (!file.is_open() || !write_all(file.descriptor(), bytes) || ::fsync(file.descriptor()) != 0 ||
+      !file.close() || std::rename(temporary.c_str(), path.c_str()) != 0) {
     fail_to_write(path);
   }
   file.keep();

@@ -65,7 +65,9 @@ TEST_F(Files, MissingFileNamesItself) {
   }
 }
 
-TEST_F(Files, FolderIsNotAFile) { EXPECT_THROW(read_file(folder_), ConfigError); }
+TEST_F(Files, FolderIsNotAFile) {
+  EXPECT_THROW(read_file(folder_), ConfigError);
+}
 
 TEST_F(Files, GzipIsUnpackedAndPlainIsPassedOn) {
   EXPECT_EQ(read_maybe_gzip(packed("hello hello hello"), 100), "hello hello hello");

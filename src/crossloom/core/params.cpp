@@ -24,13 +24,17 @@ std::string describe(const Bounds& bounds, const std::string& unit) {
   return format_quantity(bounds.min, unit) + " to " + format_quantity(bounds.max, unit);
 }
 
-[[noreturn]] void refuse(const std::string& name, const Json& value, const std::string& why,
+[[noreturn]] void refuse(const std::string& name,
+                         const Json& value,
+                         const std::string& why,
                          const std::string& accepted) {
   throw ConfigError("invalid " + name + " = " + value.dump() + " (" + why + "); give " + accepted);
 }
 
 /// A JSON number, or a text with a unit, in SI and within `bounds`.
-double read_quantity(const std::string& name, const Json& value, Bounds bounds,
+double read_quantity(const std::string& name,
+                     const Json& value,
+                     Bounds bounds,
                      const std::string& unit) {
   const std::string accepted = describe(bounds, unit);
   double number = 0;
@@ -53,7 +57,10 @@ double read_quantity(const std::string& name, const Json& value, Bounds bounds,
 
 }  // namespace
 
-void ParamList::add(const std::string& name, double& value, Bounds bounds, const std::string& unit,
+void ParamList::add(const std::string& name,
+                    double& value,
+                    Bounds bounds,
+                    const std::string& unit,
                     const std::string& doc) {
   params_.push_back(
       {name,
@@ -64,8 +71,11 @@ void ParamList::add(const std::string& name, double& value, Bounds bounds, const
        [&value] { return Json(value); }});
 }
 
-void ParamList::add(const std::string& name, std::int64_t& value, Bounds bounds,
-                    const std::string& unit, const std::string& doc) {
+void ParamList::add(const std::string& name,
+                    std::int64_t& value,
+                    Bounds bounds,
+                    const std::string& unit,
+                    const std::string& doc) {
   const std::string accepted = "a whole number, " + describe(bounds, unit);
   params_.push_back({name,
                      unit,
@@ -81,8 +91,11 @@ void ParamList::add(const std::string& name, std::int64_t& value, Bounds bounds,
                      [&value] { return Json(value); }});
 }
 
-void ParamList::add(const std::string& name, std::vector<double>& values, Bounds bounds,
-                    const std::string& unit, const std::string& doc) {
+void ParamList::add(const std::string& name,
+                    std::vector<double>& values,
+                    Bounds bounds,
+                    const std::string& unit,
+                    const std::string& doc) {
   const std::string accepted = "a list, each " + describe(bounds, unit);
   params_.push_back({name,
                      unit,
@@ -125,7 +138,8 @@ void ParamList::add(const std::string& name, std::string& value, const std::stri
                      [&value] { return Json(value); }});
 }
 
-void ParamList::add(const std::string& name, std::vector<std::string>& values,
+void ParamList::add(const std::string& name,
+                    std::vector<std::string>& values,
                     const std::string& doc) {
   params_.push_back({name,
                      "",
@@ -134,7 +148,8 @@ void ParamList::add(const std::string& name, std::vector<std::string>& values,
                      [=, &values](const Json& given) {
                        std::vector<std::string> texts;
                        for (const Json& item : given.is_array() ? given : Json::array({given})) {
-                         if (!item.is_string()) refuse(name, given, "not a text", "a list of texts");
+                         if (!item.is_string())
+                           refuse(name, given, "not a text", "a list of texts");
                          texts.push_back(item.get<std::string>());
                        }
                        values = texts;
@@ -142,19 +157,21 @@ void ParamList::add(const std::string& name, std::vector<std::string>& values,
                      [&values] { return Json(values); }});
 }
 
-void ParamList::add_named_choice(const std::string& name, const std::vector<std::string>& names,
+void ParamList::add_named_choice(const std::string& name,
+                                 const std::vector<std::string>& names,
                                  std::function<void(std::size_t)> choose,
-                                 std::function<std::string()> chosen, const std::string& doc) {
+                                 std::function<std::string()> chosen,
+                                 const std::string& doc) {
   const std::string accepted = "one of: " + join(names);
   params_.push_back({name,
                      "",
                      accepted,
                      doc,
                      [=](const Json& given) {
-                       const auto found = given.is_string()
-                                              ? std::find(names.begin(), names.end(),
-                                                          given.get<std::string>())
-                                              : names.end();
+                       const auto found =
+                           given.is_string()
+                               ? std::find(names.begin(), names.end(), given.get<std::string>())
+                               : names.end();
                        if (found == names.end()) refuse(name, given, "not a choice", accepted);
                        choose(static_cast<std::size_t>(found - names.begin()));
                      },

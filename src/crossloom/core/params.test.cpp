@@ -22,7 +22,9 @@ struct Component {
     list.add("is_on", is_on, "a switch");
     list.add("name", name, "a text");
     list.add("times", times, {0, 1e9}, "s", "when to look");
-    list.add_choice<Range>("range", range, {{"fixed", Range::kFixed}, {"tracked", Range::kTracked}},
+    list.add_choice<Range>("range",
+                           range,
+                           {{"fixed", Range::kFixed}, {"tracked", Range::kTracked}},
                            "how the range is found");
     return list;
   }

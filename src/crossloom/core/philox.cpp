@@ -64,16 +64,16 @@ void normal(const Source& source, std::uint32_t chunk, float* out) {
     float* out_cos = out + 2 * half * kLanes;
     float* out_sin = out_cos + kLanes;
     for (int k = 0; k < kLanes; ++k) {
-      // ln u for u in (0, 1]: split into exponent and a mantissa m in [sqrt(1/2), sqrt(2)), then the
-      // series of 2 artanh((m - 1) / (m + 1)).
+      // ln u for u in (0, 1]: split into exponent and a mantissa m in [sqrt(1/2), sqrt(2)), then
+      // the series of 2 artanh((m - 1) / (m + 1)).
       const float u =
           (static_cast<float>(static_cast<std::int32_t>(for_radius[k] >> 1)) + 0.5F) * 0x1p-31F;
       std::int32_t pattern = 0;
       std::memcpy(&pattern, &u, sizeof pattern);
       const std::int32_t shifted = pattern - 0x3F3504F3;
       const std::int32_t exponent = shifted >> 23;
-      const std::int32_t mantissa_pattern = pattern - static_cast<std::int32_t>(
-                                                static_cast<std::uint32_t>(exponent) << 23);
+      const std::int32_t mantissa_pattern =
+          pattern - static_cast<std::int32_t>(static_cast<std::uint32_t>(exponent) << 23);
       float m = 0;
       std::memcpy(&m, &mantissa_pattern, sizeof m);
       const float s = (m - 1.0F) / (m + 1.0F);
@@ -84,7 +84,8 @@ void normal(const Source& source, std::uint32_t chunk, float* out) {
       const float square = -2.0F * log_u;
       const float radius = std::sqrt(square > 0.0F ? square : 0.0F);
 
-      // Angle = quadrant * pi/2 + a with a in [-pi/4, pi/4): the two upper bits choose the quadrant.
+      // Angle = quadrant * pi/2 + a with a in [-pi/4, pi/4): the two upper bits choose the
+      // quadrant.
       const std::uint32_t word = for_angle[k];
       const float a =
           static_cast<float>(static_cast<std::int32_t>(word << 2)) * (0x1p-32F * 1.57079632679F);

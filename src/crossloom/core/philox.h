@@ -22,8 +22,8 @@ void bits(const Source& source, std::uint32_t chunk, std::uint32_t* out);
 /// Uniform in [0, 1): the upper 24 bits.
 void uniform(const Source& source, std::uint32_t chunk, float* out);
 
-/// Standard normal by Box and Muller; words 0 and 1 give elements of words 0 and 1, 2 and 3 those of
-/// 2 and 3. Logarithm, sine and cosine are polynomials with a relative error below 3e-7.
+/// Standard normal by Box and Muller; words 0 and 1 give elements of words 0 and 1, 2 and 3 those
+/// of 2 and 3. Logarithm, sine and cosine are polynomials with a relative error below 3e-7.
 void normal(const Source& source, std::uint32_t chunk, float* out);
 
 }  // namespace crossloom::philox

@@ -1,9 +1,9 @@
 // Gaussian numbers against the generator of LibTorch and against a plain copy of the same size.
 
+#include "crossloom/core/random.h"
+
 #include <ATen/ATen.h>
 #include <benchmark/benchmark.h>
-
-#include "crossloom/core/random.h"
 
 namespace crossloom {
 namespace {

@@ -14,7 +14,10 @@ namespace {
 using Chunk = void (*)(const philox::Source&, std::uint32_t, float*);
 
 /// Elements begin … begin+count-1 of the draw of `source`.
-void fill(float* out, const philox::Source& source, std::uint64_t begin, std::uint64_t count,
+void fill(float* out,
+          const philox::Source& source,
+          std::uint64_t begin,
+          std::uint64_t count,
           Chunk make) {
   TORCH_CHECK(begin + count <= philox::kChunk << 32, "a draw has at most 2^40 elements");
   float buffer[philox::kChunk];
@@ -37,7 +40,8 @@ void fill(float* out, const philox::Source& source, std::uint64_t begin, std::ui
 Tensor draw(at::IntArrayRef sizes, const philox::Source& source, Chunk make) {
   Tensor numbers = at::empty(sizes, at::kFloat);
   float* data = numbers.data_ptr<float>();
-  const std::int64_t chunks = (numbers.numel() + std::int64_t{philox::kChunk} - 1) / std::int64_t{philox::kChunk};
+  const std::int64_t chunks =
+      (numbers.numel() + std::int64_t{philox::kChunk} - 1) / std::int64_t{philox::kChunk};
   at::parallel_for(0, chunks, 64, [&](std::int64_t first, std::int64_t last) {
     const std::int64_t begin = first * std::int64_t{philox::kChunk};
     const std::int64_t end = std::min(last * std::int64_t{philox::kChunk}, numbers.numel());

@@ -34,7 +34,8 @@ TEST(Philox, NormalsAreBoxMullerOfTheBits) {
       for (std::size_t half = 0; half < 2; ++half) {
         const double u = ((words[128 * half + k] >> 1) + 0.5) * 0x1p-31;
         const std::uint32_t word = words[128 * half + 64 + k];
-        const double angle = M_PI_2 * ((word >> 30) + static_cast<std::int32_t>(word << 2) * 0x1p-32);
+        const double angle =
+            M_PI_2 * ((word >> 30) + static_cast<std::int32_t>(word << 2) * 0x1p-32);
         const double radius = std::sqrt(-2 * std::log(u));
         worst = std::max(worst, std::abs(normals[128 * half + k] - radius * std::cos(angle)));
         worst = std::max(worst, std::abs(normals[128 * half + 64 + k] - radius * std::sin(angle)));
@@ -98,8 +99,7 @@ TEST(Rng, NormalsHaveTheMomentsOfAGaussian) {
   EXPECT_NEAR(x.pow(3).mean().item<double>(), 0, 5 * std::sqrt(15.0) / root);
   EXPECT_NEAR(x.pow(4).mean().item<double>(), 3, 5 * std::sqrt(96.0) / root);
   for (const std::int64_t lag : {1, 63, 64, 65, 128, 256}) {
-    const double correlation =
-        (x.slice(0, lag) * x.slice(0, 0, n - lag)).mean().item<double>();
+    const double correlation = (x.slice(0, lag) * x.slice(0, 0, n - lag)).mean().item<double>();
     EXPECT_NEAR(correlation, 0, 5 / root) << "lag " << lag;
   }
 }

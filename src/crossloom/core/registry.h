@@ -35,8 +35,8 @@ class Registry {
     if (found == factories_.end()) {
       std::string known;
       for (const std::string& other : names()) known += (known.empty() ? "" : ", ") + other;
-      throw ConfigError("unknown name '" + name + "' (nothing is registered under it); use one of: " +
-                        known);
+      throw ConfigError("unknown name '" + name +
+                        "' (nothing is registered under it); use one of: " + known);
     }
     return found->second();
   }

@@ -21,11 +21,16 @@ struct TypeName {
   at::ScalarType type;
 };
 
-constexpr TypeName kTypes[] = {
-    {"F64", "f8", at::kDouble}, {"F32", "f4", at::kFloat}, {"F16", "f2", at::kHalf},
-    {"BF16", "", at::kBFloat16}, {"I64", "i8", at::kLong}, {"I32", "i4", at::kInt},
-    {"I16", "i2", at::kShort},   {"I8", "i1", at::kChar},  {"U8", "u1", at::kByte},
-    {"BOOL", "b1", at::kBool}};
+constexpr TypeName kTypes[] = {{"F64", "f8", at::kDouble},
+                               {"F32", "f4", at::kFloat},
+                               {"F16", "f2", at::kHalf},
+                               {"BF16", "", at::kBFloat16},
+                               {"I64", "i8", at::kLong},
+                               {"I32", "i4", at::kInt},
+                               {"I16", "i2", at::kShort},
+                               {"I8", "i1", at::kChar},
+                               {"U8", "u1", at::kByte},
+                               {"BOOL", "b1", at::kBool}};
 
 [[noreturn]] void refuse(const std::filesystem::path& path, const std::string& why) {
   throw ConfigError("cannot use " + path.string() + " (" + why +
@@ -49,7 +54,9 @@ Tensor copy_bytes(const char* bytes, const std::vector<std::int64_t>& shape, at:
 }
 
 /// One entry of a safetensors header, read from `data`.
-Tensor read_entry(const std::filesystem::path& path, const std::string& name, const json& entry,
+Tensor read_entry(const std::filesystem::path& path,
+                  const std::string& name,
+                  const json& entry,
                   std::string_view data) {
   const auto bad = [&](const std::string& why) { refuse(path, "tensor '" + name + "' " + why); };
   if (!entry.is_object() || !entry.contains("dtype") || !entry.contains("shape") ||
@@ -66,8 +73,9 @@ Tensor read_entry(const std::filesystem::path& path, const std::string& name, co
   } catch (const json::exception&) {
     bad("has a dtype, shape or data_offsets of a wrong type");
   }
-  const auto* type = std::find_if(std::begin(kTypes), std::end(kTypes),
-                                  [&](const TypeName& t) { return type_name == t.safetensors; });
+  const auto* type = std::find_if(std::begin(kTypes), std::end(kTypes), [&](const TypeName& t) {
+    return type_name == t.safetensors;
+  });
   if (type == std::end(kTypes)) bad("has the unknown type '" + type_name + "'");
   if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] > data.size()) {
     bad("lies beyond the end of the file, which is cut short or damaged");
@@ -99,8 +107,10 @@ std::string npy_header(const Tensor& tensor, const char* type) {
 }
 
 /// The text behind "'key':" in the dictionary of an .npy header, up to `end`.
-std::string npy_field(const std::filesystem::path& path, const std::string& header,
-                      const std::string& key, char end) {
+std::string npy_field(const std::filesystem::path& path,
+                      const std::string& header,
+                      const std::string& key,
+                      char end) {
   const auto found = header.find("'" + key + "'");
   const auto colon = found == std::string::npos ? found : header.find(':', found);
   const auto stop = colon == std::string::npos ? colon : header.find(end, colon);
@@ -139,7 +149,8 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
   const json header =
       json::parse(bytes.begin() + sizeof header_size,
                   bytes.begin() + static_cast<std::ptrdiff_t>(sizeof header_size + header_size),
-                  nullptr, false);
+                  nullptr,
+                  false);
   if (!header.is_object()) refuse(path, "its header is not a JSON object");
   const std::string_view data = std::string_view(bytes).substr(sizeof header_size + header_size);
   TensorFile file;
@@ -156,8 +167,9 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
     used += file.tensors[name].nbytes();
   }
   if (used != data.size()) {
-    refuse(path, "its tensors need " + std::to_string(used) + " bytes and it holds " +
-                     std::to_string(data.size()) + ", so they overlap or some are missing");
+    refuse(path,
+           "its tensors need " + std::to_string(used) + " bytes and it holds " +
+               std::to_string(data.size()) + ", so they overlap or some are missing");
   }
   return file;
 }
@@ -171,7 +183,10 @@ void write_safetensors(const std::filesystem::path& path, const TensorFile& file
     const auto* type = std::find_if(std::begin(kTypes), std::end(kTypes), [&](const TypeName& t) {
       return packed.scalar_type() == t.type;
     });
-    TORCH_CHECK(type != std::end(kTypes), "safetensors has no type for tensor '", name, "' of type ",
+    TORCH_CHECK(type != std::end(kTypes),
+                "safetensors has no type for tensor '",
+                name,
+                "' of type ",
                 packed.scalar_type());
     const std::size_t begin = data.size();
     data.append(static_cast<const char*>(packed.data_ptr()), packed.nbytes());
@@ -202,8 +217,8 @@ Tensor read_npy(const std::filesystem::path& path) {
   const std::string type_name =
       quote == std::string::npos ? descr : descr.substr(quote + 1, descr.rfind('\'') - quote - 1);
   const auto* type = std::find_if(std::begin(kTypes), std::end(kTypes), [&](const TypeName& t) {
-    return *t.npy != '\0' && (type_name == std::string("<") + t.npy ||
-                              type_name == std::string("|") + t.npy);
+    return *t.npy != '\0' &&
+           (type_name == std::string("<") + t.npy || type_name == std::string("|") + t.npy);
   });
   if (type == std::end(kTypes)) {
     refuse(path, "its type '" + type_name + "' is not a little-endian float, integer or bool");
@@ -213,8 +228,9 @@ Tensor read_npy(const std::filesystem::path& path) {
   const std::size_t size = bytes.size() - prefix - header_size;
   if (count < 0 || static_cast<std::uint64_t>(count) > size ||
       static_cast<std::uint64_t>(count) * c10::elementSize(type->type) != size) {
-    refuse(path, "it holds " + std::to_string(size) +
-                     " bytes of data, which its shape and type do not explain");
+    refuse(path,
+           "it holds " + std::to_string(size) +
+               " bytes of data, which its shape and type do not explain");
   }
   const bool is_transposed =
       npy_field(path, header, "fortran_order", ',').find("True") != std::string::npos;

@@ -31,8 +31,16 @@ class TensorFiles : public testing::Test {
 
 TEST_F(TensorFiles, SafetensorsRoundTripKeepsEveryBit) {
   TensorFile file;
-  for (const at::ScalarType type : {at::kFloat, at::kDouble, at::kLong, at::kInt, at::kShort,
-                                    at::kChar, at::kByte, at::kBool, at::kHalf, at::kBFloat16}) {
+  for (const at::ScalarType type : {at::kFloat,
+                                    at::kDouble,
+                                    at::kLong,
+                                    at::kInt,
+                                    at::kShort,
+                                    at::kChar,
+                                    at::kByte,
+                                    at::kBool,
+                                    at::kHalf,
+                                    at::kBFloat16}) {
     file.tensors[c10::toString(type)] = (at::rand({3, 5}) * 2).to(type);
   }
   file.tensors["scalar"] = at::scalar_tensor(2.5);
@@ -60,25 +68,33 @@ TEST_F(TensorFiles, EveryTruncationOfASafetensorsFileIsRefused) {
 
 TEST_F(TensorFiles, HostileSafetensorsHeadersAreRefused) {
   const std::string data(16, '\0');
-  for (const char* header :
-       {"", "[]", "{", R"({"a":1})", R"({"a":{"dtype":"F32","shape":[4]}})",
-        R"({"a":{"dtype":"F99","shape":[4],"data_offsets":[0,16]}})",
-        R"({"a":{"dtype":"F32","shape":[5],"data_offsets":[0,16]}})",
-        R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,99]}})",
-        R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[16,0]}})",
-        R"({"a":{"dtype":"F32","shape":[-4],"data_offsets":[0,16]}})",
-        R"({"a":{"dtype":"F32","shape":"4","data_offsets":[0,16]}})",
-        R"({"a":{"dtype":"F32","shape":[4611686018427387904,4611686018427387904,4],"data_offsets":[0,16]}})",
-        R"({"a":{"dtype":"F32","shape":[4611686018427387905],"data_offsets":[0,4]}})",
-        R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]},"b":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}})"}) {
+  for (
+      const char* header :
+      {"",
+       "[]",
+       "{",
+       R"({"a":1})",
+       R"({"a":{"dtype":"F32","shape":[4]}})",
+       R"({"a":{"dtype":"F99","shape":[4],"data_offsets":[0,16]}})",
+       R"({"a":{"dtype":"F32","shape":[5],"data_offsets":[0,16]}})",
+       R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,99]}})",
+       R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[16,0]}})",
+       R"({"a":{"dtype":"F32","shape":[-4],"data_offsets":[0,16]}})",
+       R"({"a":{"dtype":"F32","shape":"4","data_offsets":[0,16]}})",
+       R"({"a":{"dtype":"F32","shape":[4611686018427387904,4611686018427387904,4],"data_offsets":[0,16]}})",
+       R"({"a":{"dtype":"F32","shape":[4611686018427387905],"data_offsets":[0,4]}})",
+       R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]},"b":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}})"}) {
     write_raw(header, data);
     EXPECT_THROW(read_safetensors(path_), ConfigError) << header;
   }
 }
 
 TEST_F(TensorFiles, NpyRoundTripKeepsEveryBit) {
-  for (const Tensor& tensor : {at::rand({3, 5}), at::rand({2, 3, 4}, at::kDouble).transpose(0, 2),
-                               at::arange(7), at::scalar_tensor(1.5), at::empty({0, 2})}) {
+  for (const Tensor& tensor : {at::rand({3, 5}),
+                               at::rand({2, 3, 4}, at::kDouble).transpose(0, 2),
+                               at::arange(7),
+                               at::scalar_tensor(1.5),
+                               at::empty({0, 2})}) {
     write_npy(path_, tensor);
     EXPECT_TRUE(read_npy(path_).equal(tensor));
   }
@@ -91,7 +107,8 @@ TEST_F(TensorFiles, NpyOfFortranOrderIsReadByItsIndices) {
   header += '\n';
   std::string bytes = std::string("\x93NUMPY\x01\0", 8) + static_cast<char>(header.size()) + '\0';
   write_file(path_, bytes + header + std::string(reinterpret_cast<const char*>(values), 48));
-  EXPECT_TRUE(read_npy(path_).equal(at::tensor({1., 3., 5., 2., 4., 6.}, at::kDouble).view({2, 3})));
+  EXPECT_TRUE(
+      read_npy(path_).equal(at::tensor({1., 3., 5., 2., 4., 6.}, at::kDouble).view({2, 3})));
 }
 
 TEST_F(TensorFiles, EveryTruncationOfAnNpyFileIsRefused) {

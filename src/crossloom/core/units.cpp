@@ -88,7 +88,8 @@ double parse_quantity(const std::string& text, const std::string& unit) {
   const std::string trimmed = strip(text);
   char* end = nullptr;
   const double number = std::strtod(trimmed.c_str(), &end);
-  const std::string expected = unit == "1" ? "a plain number or a percentage" : "a value in " + unit;
+  const std::string expected =
+      unit == "1" ? "a plain number or a percentage" : "a value in " + unit;
   if (end == trimmed.c_str() || !std::isfinite(number)) {
     throw ConfigError("cannot read '" + text + "' (not a finite number); give " + expected);
   }

@@ -16,7 +16,9 @@ TEST(ParseQuantity, ReadsPrefixesOfTheExpectedUnit) {
   EXPECT_DOUBLE_EQ(parse_quantity("2 m", "m"), 2);
 }
 
-TEST(ParseQuantity, TakesANumberWithoutUnitAsSi) { EXPECT_EQ(parse_quantity(" 4e-6 ", "S"), 4e-6); }
+TEST(ParseQuantity, TakesANumberWithoutUnitAsSi) {
+  EXPECT_EQ(parse_quantity(" 4e-6 ", "S"), 4e-6);
+}
 
 TEST(ParseQuantity, ReadsTimesTemperaturesAndPercentages) {
   EXPECT_DOUBLE_EQ(parse_quantity("1 day", "s"), 86400);

@@ -23,7 +23,9 @@ Tensor digital_product(const Tensor& x, const Tensor& w, const ProductGeometry& 
   return at::conv2d(x, w, {}, geometry.stride, geometry.padding);
 }
 
-Tensor digital_transposed(const Tensor& grad, const Tensor& w, const ProductGeometry& geometry,
+Tensor digital_transposed(const Tensor& grad,
+                          const Tensor& w,
+                          const ProductGeometry& geometry,
                           at::IntArrayRef input_size) {
   if (geometry.kind == ProductGeometry::Kind::kLinear) return at::matmul(grad, w);
   const auto left_over = [&](std::int64_t dim) {
@@ -35,8 +37,11 @@ Tensor digital_transposed(const Tensor& grad, const Tensor& w, const ProductGeom
 
 }  // namespace
 
-AnalogProduct::AnalogProduct(const Hardware& hardware, const ProductGeometry& geometry,
-                             InputSign sign, double w_max, const Rng& place)
+AnalogProduct::AnalogProduct(const Hardware& hardware,
+                             const ProductGeometry& geometry,
+                             InputSign sign,
+                             double w_max,
+                             const Rng& place)
     : hardware_(hardware),
       geometry_(geometry),
       sign_(sign),
@@ -72,18 +77,24 @@ void AnalogProduct::write(const Tensor& mask, const Tensor& w, double clock, Rng
 void AnalogProduct::pulse(const Tensor& num_pulses, const Tensor& w, double clock, Rng& rng) {
   const Tensor is_positive = w.gt(0);
   hardware_.device.pulse(
-      cells_, at::stack({num_pulses * is_positive, -num_pulses * is_positive.logical_not()}), clock, rng);
+      cells_,
+      at::stack({num_pulses * is_positive, -num_pulses * is_positive.logical_not()}),
+      clock,
+      rng);
   packed_clock_ = -1;
 }
 
+Tensor AnalogProduct::conductances(double clock) const {
+  return hardware_.device.conductance(cells_, clock);
+}
+
 Tensor AnalogProduct::weights(double clock) const {
-  return mapping_.to_weights(hardware_.device.conductance(cells_, clock));
+  return mapping_.to_weights(conductances(clock));
 }
 
 Tensor AnalogProduct::read_weights(double clock, Rng& rng) const {
   const Tensor sigma = hardware_.device.read_sigma(cells_, clock);
-  return mapping_.to_weights(hardware_.device.conductance(cells_, clock) +
-                             sigma * rng.normal(sigma.sizes()));
+  return mapping_.to_weights(conductances(clock) + sigma * rng.normal(sigma.sizes()));
 }
 
 /// [2, C, C_in, k, k] -> [T 2 C, channels per tile, k, k] for a grouped convolution, or
@@ -91,15 +102,16 @@ Tensor AnalogProduct::read_weights(double clock, Rng& rng) const {
 Tensor AnalogProduct::pack(const Tensor& per_cell) const {
   const std::int64_t channels = tiling_.row_tiles * tiling_.channels_per_tile;
   const std::int64_t kernel = geometry_.kernel;
-  const Tensor flat = per_cell.reshape({2 * geometry_.out_channels, geometry_.in_channels, kernel * kernel});
+  const Tensor flat =
+      per_cell.reshape({2 * geometry_.out_channels, geometry_.in_channels, kernel * kernel});
   const Tensor padded = at::constant_pad_nd(flat, {0, 0, 0, channels - geometry_.in_channels});
-  const Tensor tiles = padded.view({2 * geometry_.out_channels, tiling_.row_tiles,
-                                    tiling_.channels_per_tile, kernel * kernel});
+  const Tensor tiles = padded.view(
+      {2 * geometry_.out_channels, tiling_.row_tiles, tiling_.channels_per_tile, kernel * kernel});
   if (geometry_.kind == ProductGeometry::Kind::kLinear) {
     return tiles.squeeze(3).permute({1, 2, 0}).contiguous();
   }
-  return tiles.transpose(0, 1).contiguous().view({tiling_.row_tiles * 2 * geometry_.out_channels,
-                                                  tiling_.channels_per_tile, kernel, kernel});
+  return tiles.transpose(0, 1).contiguous().view(
+      {tiling_.row_tiles * 2 * geometry_.out_channels, tiling_.channels_per_tile, kernel, kernel});
 }
 
 /// Sum over the rows of each tile: [B, T, 2, C, L].
@@ -129,26 +141,16 @@ void AnalogProduct::refresh(double clock) {
 }
 
 void AnalogProduct::update_input_range(const Tensor& x, RangeUse use) {
-  const bool is_first = !(input_range_.item<float>() > 0);
-  const Tensor values = x.reshape({1, -1});
-  if (use == RangeUse::kCalibrate) {
-    input_range_ = calibrate_range(hardware_.dac.range, input_range_, values);
-  } else if (use == RangeUse::kTrack || is_first) {
-    input_range_ = track_range(hardware_.dac.range, input_range_, values);
-  }
+  input_range_ = update_range(hardware_.dac.range, input_range_, x.reshape({1, -1}), use);
   // Nothing but zeros so far: any range serves.
   if (!(input_range_.item<float>() > 0)) input_range_ = at::ones({1});
 }
 
 void AnalogProduct::update_column_ranges(const Tensor& mean, RangeUse use) {
-  const bool is_first = !column_range_.gt(0).all().item<bool>();
-  if (use == RangeUse::kCalibrate) {
-    column_range_ = calibrate_range(hardware_.adc.range, column_range_, mean.transpose(0, 1));
-  } else if (use == RangeUse::kTrack || is_first) {
-    column_range_ = track_range(hardware_.adc.range, column_range_, mean.transpose(0, 1));
-  }
-  const double smallest = hardware_.dac.v_read * hardware_.device.range().g_max * 1e-6;  // [A]
-  column_range_ = column_range_.clamp_min(smallest);
+  column_range_ = update_range(hardware_.adc.range, column_range_, mean.transpose(0, 1), use);
+  // Columns without a current still need a converter: a millionth of one cell's largest current.
+  column_range_ =
+      column_range_.clamp_min(hardware_.dac.v_read * hardware_.device.range().g_max * 1e-6);
 }
 
 Tensor AnalogProduct::behavioural_forward(const Tensor& x, const ReadContext& context) {
@@ -156,7 +158,8 @@ Tensor AnalogProduct::behavioural_forward(const Tensor& x, const ReadContext& co
   refresh(context.clock);
   const double full_scale = input_range_.item<double>();
   const Drive drive = hardware_.dac.drive(
-      x, full_scale,
+      x,
+      full_scale,
       packed_variance_.defined() ? Dac::Want::kVoltageAndSquare : Dac::Want::kVoltage);
   ColumnCurrents currents;
   currents.mean = column_product(drive.v, packed_g_);
@@ -190,17 +193,19 @@ Tensor AnalogProduct::forward(const Tensor& x, const ReadContext& context) {
   return y.view({x.size(0), geometry_.out_channels, extent(2), extent(3)});
 }
 
-Tensor AnalogProduct::transposed(const Tensor& grad_output, at::IntArrayRef input_size,
+Tensor AnalogProduct::transposed(const Tensor& grad_output,
+                                 at::IntArrayRef input_size,
                                  const ReadContext& context) const {
   const double largest = grad_output.abs().max().item<double>();
   if (!(largest > 0)) return at::zeros(input_size, grad_output.options());
   const Drive drive = hardware_.dac.drive(grad_output, largest, Dac::Want::kVoltageAndSquare);
-  const Tensor mean =
-      digital_transposed(drive.v, weights(context.clock), geometry_, input_size);
+  const Tensor mean = digital_transposed(drive.v, weights(context.clock), geometry_, input_size);
   const Tensor sigma = hardware_.device.read_sigma(cells_, context.clock) * mapping_.weight_scale();
-  const Tensor variance = digital_transposed(drive.v_square, sigma.square().sum(0), geometry_, input_size);
+  const Tensor variance =
+      digital_transposed(drive.v_square, sigma.square().sum(0), geometry_, input_size);
   Rng rng = context.rng;
-  return (mean + variance.clamp_min(0).sqrt() * rng.normal(mean.sizes())) * (largest / hardware_.dac.v_read);
+  return (mean + variance.clamp_min(0).sqrt() * rng.normal(mean.sizes())) *
+         (largest / hardware_.dac.v_read);
 }
 
 std::map<std::string, Tensor> AnalogProduct::state() const {
@@ -214,8 +219,9 @@ void AnalogProduct::load_state(const std::map<std::string, Tensor>& state) {
   Cells cells = cells_from_tensors(state);
   if (cells.g_written.sizes() != cells_.g_written.sizes() || state.count("input_range") == 0 ||
       state.count("column_range") == 0) {
-    throw ConfigError("the state of a product does not fit the network (another shape or an "
-                      "incomplete checkpoint); start the run anew");
+    throw ConfigError(
+        "the state of a product does not fit the network (another shape or an "
+        "incomplete checkpoint); start the run anew");
   }
   cells_ = std::move(cells);
   input_range_ = state.at("input_range");

@@ -11,9 +11,6 @@ namespace crossloom {
 /// Whether the inputs of a product can be negative. Known from the network, never from data.
 enum class InputSign { kNonNegative, kSigned };
 
-/// What happens to full scales that are not fixed.
-enum class RangeUse { kFrozen, kTrack, kCalibrate };
-
 /// The circumstances of one read of a product.
 struct ReadContext {
   double clock = 0;              // [s] time on the chip's clock
@@ -27,15 +24,18 @@ struct ReadContext {
 ///   y[c, l] = x_max / v_read * weight_scale * sum over tiles (ADC(i_pos) - ADC(i_neg))
 ///
 /// What acts, in this order: DAC (quantise, clip), cells (programming error, ageing, faults), read
-/// noise, ADC (noise, quantise, clip), subtraction of the pair, digital sum over tiles. The mean and
-/// the variance of the column currents cost one product each, with all tiles in one call; no tensor
-/// of batch x rows x columns is ever made.
+/// noise, ADC (noise, quantise, clip), subtraction of the pair, digital sum over tiles. The mean
+/// and the variance of the column currents cost one product each, with all tiles in one call; no
+/// tensor of batch x rows x columns is ever made.
 class AnalogProduct {
  public:
-  /// Pristine cells; `place` is the stream of this chip and layer. `w_max` is the weight at the edge
-  /// of the conductance window.
-  AnalogProduct(const Hardware& hardware, const ProductGeometry& geometry, InputSign sign,
-                double w_max, const Rng& place);
+  /// Pristine cells; `place` is the stream of this chip and layer. `w_max` is the weight at the
+  /// edge of the conductance window.
+  AnalogProduct(const Hardware& hardware,
+                const ProductGeometry& geometry,
+                InputSign sign,
+                double w_max,
+                const Rng& place);
 
   const ProductGeometry& geometry() const { return geometry_; }
   const Tiling& tiling() const { return tiling_; }
@@ -50,9 +50,12 @@ class AnalogProduct {
   ///   mask, w  as the weight [C, C_in, k, k] or [C, C_in]
   void write(const Tensor& mask, const Tensor& w, double clock, Rng& rng);
 
-  /// Moves the weights by `num_pulses` blind pulses: on the positive cell where `w` is positive, with
-  /// the opposite sign on the negative cell elsewhere.
+  /// Moves the weights by `num_pulses` blind pulses: on the positive cell where `w` is positive,
+  /// with the opposite sign on the negative cell elsewhere.
   void pulse(const Tensor& num_pulses, const Tensor& w, double clock, Rng& rng);
+
+  /// Conductances at the time `clock`, ageing and faults included: [2, weight shape], S.
+  Tensor conductances(double clock) const;
 
   /// Weights that the conductances stand for at the time `clock`, without read noise.
   Tensor weights(double clock) const;
@@ -70,7 +73,8 @@ class AnalogProduct {
   ///
   ///   grad_output  as the output of `forward`
   ///   input_size   of the input of `forward`
-  Tensor transposed(const Tensor& grad_output, at::IntArrayRef input_size,
+  Tensor transposed(const Tensor& grad_output,
+                    at::IntArrayRef input_size,
                     const ReadContext& context) const;
 
   /// Everything that changes, for checkpoints.
@@ -78,7 +82,6 @@ class AnalogProduct {
   void load_state(const std::map<std::string, Tensor>& state);
 
  private:
-
   Tensor statistical_forward(const Tensor& x, const ReadContext& context) const;
   Tensor behavioural_forward(const Tensor& x, const ReadContext& context);
   void update_input_range(const Tensor& x, RangeUse use);

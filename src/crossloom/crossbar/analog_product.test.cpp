@@ -37,7 +37,8 @@ std::vector<Problem> problems() {
                                    ProductGeometry{Kind::kConv, 4, 12, 5, 1, 2},
                                    ProductGeometry{Kind::kConv, 17, 6, 3, 2, 1}}) {
     const bool is_linear = g.kind == Kind::kLinear;
-    const Tensor x = is_linear ? rng.uniform({7, g.in_channels}) : rng.uniform({3, g.in_channels, 12, 11});
+    const Tensor x =
+        is_linear ? rng.uniform({7, g.in_channels}) : rng.uniform({3, g.in_channels, 12, 11});
     const Tensor w = is_linear ? rng.normal({g.out_channels, g.in_channels})
                                : rng.normal({g.out_channels, g.in_channels, g.kernel, g.kernel});
     list.push_back({g, x, w.clamp(-2, 2)});
@@ -51,7 +52,8 @@ Tensor digital(const Problem& p, const Tensor& w) {
              : at::conv2d(p.x, w, {}, p.geometry.stride, p.geometry.padding);
 }
 
-AnalogProduct programmed(const Hardware& hardware, const Problem& p,
+AnalogProduct programmed(const Hardware& hardware,
+                         const Problem& p,
                          InputSign sign = InputSign::kNonNegative) {
   AnalogProduct product(hardware, p.geometry, sign, 2, Rng(1));
   Rng rng(2);
@@ -90,7 +92,8 @@ TEST(AnalogProduct, SignedInputsUseTheBipolarConverter) {
   hardware.adc.bits = 14;
   hardware.adc.range.policy = RangePolicy::kTracked;
   const Tensor expected = digital(p, p.w);
-  EXPECT_TRUE(programmed(hardware, p, InputSign::kSigned).forward(p.x, {}).allclose(expected, 1e-3, 2e-2));
+  EXPECT_TRUE(
+      programmed(hardware, p, InputSign::kSigned).forward(p.x, {}).allclose(expected, 1e-3, 2e-2));
   EXPECT_FALSE(programmed(hardware, p).forward(p.x, {}).allclose(expected, 1e-3, 2e-2));
 }
 
@@ -102,7 +105,8 @@ TEST(AnalogProduct, ReadNoiseHasTheLawOfNoisyCells) {
     hardware.dac.encoding = encoding;
     hardware.dac.range.policy = RangePolicy::kFixed;
     const std::int64_t n = 20000;
-    Problem p{{Kind::kLinear, 5, 2, 1, 1, 0}, at::linspace(0, 1, 5).expand({n, 5}).contiguous(),
+    Problem p{{Kind::kLinear, 5, 2, 1, 1, 0},
+              at::linspace(0, 1, 5).expand({n, 5}).contiguous(),
               at::linspace(-1, 1, 10).view({2, 5})};
     AnalogProduct product = programmed(hardware, p);
     ReadContext context;
@@ -114,7 +118,8 @@ TEST(AnalogProduct, ReadNoiseHasTheLawOfNoisyCells) {
     Tensor slow = at::zeros({n, 2}, at::kDouble);
     if (encoding == InputEncoding::kAmplitude) {
       const Tensor noise = rng.normal({n, 2, 2, 5}) * 1.58e-6;  // pair, column, row
-      const Tensor error = (noise.select(1, 0) - noise.select(1, 1)) * product.mapping().weight_scale();
+      const Tensor error =
+          (noise.select(1, 0) - noise.select(1, 1)) * product.mapping().weight_scale();
       slow = ((product.weights(0) + error) * (code / 7).unsqueeze(1)).sum(2).to(at::kDouble);
     } else {
       for (int b = 0; b < 3; ++b) {
@@ -122,13 +127,15 @@ TEST(AnalogProduct, ReadNoiseHasTheLawOfNoisyCells) {
         const Tensor noise = rng.normal({n, 2, 2, 5}) * 1.58e-6;
         const Tensor error =
             (noise.select(1, 0) - noise.select(1, 1)) * product.mapping().weight_scale();
-        slow += ((product.weights(0) + error) * bit.unsqueeze(1)).sum(2).to(at::kDouble) * (1 << b) / 7;
+        slow +=
+            ((product.weights(0) + error) * bit.unsqueeze(1)).sum(2).to(at::kDouble) * (1 << b) / 7;
       }
     }
     const double count = static_cast<double>(n);
     for (std::int64_t c = 0; c < 2; ++c) {
       const double sigma = slow.select(1, c).std().item<double>();
-      EXPECT_NEAR(fast.select(1, c).mean().item<double>(), slow.select(1, c).mean().item<double>(),
+      EXPECT_NEAR(fast.select(1, c).mean().item<double>(),
+                  slow.select(1, c).mean().item<double>(),
                   5 * sigma * std::sqrt(2 / count));
       EXPECT_NEAR(fast.select(1, c).std().item<double>(), sigma, 5 * sigma * std::sqrt(1 / count));
     }

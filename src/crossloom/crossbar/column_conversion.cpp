@@ -21,8 +21,12 @@ struct TileAdc {
 
 /// code of mean + sqrt(variance + noise_variance) z, for n columns. `variance` and `z` may be null.
 CROSSLOOM_VECTOR
-void digitise(const float* mean, const float* variance, const float* z, std::int64_t n,
-              const TileAdc& adc, float* codes) {
+void digitise(const float* mean,
+              const float* variance,
+              const float* z,
+              std::int64_t n,
+              const TileAdc& adc,
+              float* codes) {
   const float per_lsb = 1.0F / adc.lsb;
   const float lowest = adc.lowest;
   const float highest = adc.highest;
@@ -49,8 +53,8 @@ void digitise(const float* mean, const float* variance, const float* z, std::int
 
 /// Currents as they are, in units of `lsb` = 1 A.
 CROSSLOOM_VECTOR
-void read_exactly(const float* mean, const float* variance, const float* z, std::int64_t n,
-                  float* currents) {
+void read_exactly(
+    const float* mean, const float* variance, const float* z, std::int64_t n, float* currents) {
   for (std::int64_t i = 0; i < n; ++i) {
     currents[i] = mean[i] + (z == nullptr ? 0.0F : std::sqrt(variance[i]) * z[i]);
   }
@@ -68,7 +72,8 @@ std::vector<TileAdc> tile_adcs(const ColumnConversion& conversion) {
   for (std::int64_t t = 0; t < i_max.numel(); ++t) {
     const double full_scale = i_max.data_ptr<double>()[t];
     const bool is_exact = conversion.adc.bits == 0;
-    TORCH_CHECK(is_exact || full_scale > 0, "the range of an ADC must be above zero, not ", full_scale);
+    TORCH_CHECK(
+        is_exact || full_scale > 0, "the range of an ADC must be above zero, not ", full_scale);
     const double highest = conversion.adc.highest_code(conversion.polarity);
     const double lsb = is_exact ? 1 : full_scale / highest;
     const double noise = is_exact ? 0 : conversion.adc.noise_lsb * lsb;
@@ -90,9 +95,12 @@ struct Shape {
   std::int64_t images, tiles, half;  // half: columns of one sign and tile, C L
 
   explicit Shape(const Tensor& currents)
-      : images(currents.size(0)), tiles(currents.size(1)), half(currents.size(3) * currents.size(4)) {
+      : images(currents.size(0)),
+        tiles(currents.size(1)),
+        half(currents.size(3) * currents.size(4)) {
     TORCH_CHECK(currents.dim() == 5 && currents.size(2) == 2,
-                "column currents have the shape [B, T, 2, C, L], not ", currents.sizes());
+                "column currents have the shape [B, T, 2, C, L], not ",
+                currents.sizes());
   }
 
   std::int64_t columns() const { return tiles * 2 * half; }
@@ -100,14 +108,16 @@ struct Shape {
 
 }  // namespace
 
-Tensor convert_columns(const ColumnCurrents& currents, const ColumnConversion& conversion,
+Tensor convert_columns(const ColumnCurrents& currents,
+                       const ColumnConversion& conversion,
                        const Rng& rng) {
   const Shape shape(currents.mean);
   const std::vector<TileAdc> adcs = tile_adcs(conversion);
   TORCH_CHECK(static_cast<std::int64_t>(adcs.size()) == shape.tiles, "one ADC range per row tile");
   const Tensor mean = currents.mean.contiguous();
   const Tensor variance = currents.variance.defined() ? currents.variance.contiguous() : Tensor();
-  const bool is_noisy = variance.defined() || (conversion.adc.bits > 0 && conversion.adc.noise_lsb > 0);
+  const bool is_noisy =
+      variance.defined() || (conversion.adc.bits > 0 && conversion.adc.noise_lsb > 0);
   Tensor y = at::zeros({shape.images, mean.size(3), mean.size(4)}, mean.options());
   const float* const mean_data = mean.data_ptr<float>();
   const float* const variance_data = variance.defined() ? variance.data_ptr<float>() : nullptr;
@@ -118,10 +128,10 @@ Tensor convert_columns(const ColumnCurrents& currents, const ColumnConversion& c
     std::vector<float> noise(static_cast<std::size_t>(is_noisy ? shape.columns() : 0));
     for (std::int64_t b = first; b < last; ++b) {
       if (is_noisy) {
-        rng.peek_normal(noise.data(),
-                        static_cast<std::uint64_t>(conversion.first_image + b) *
-                            noise_stride(shape.columns()),
-                        noise.size());
+        rng.peek_normal(
+            noise.data(),
+            static_cast<std::uint64_t>(conversion.first_image + b) * noise_stride(shape.columns()),
+            noise.size());
       }
       for (std::int64_t t = 0; t < shape.tiles; ++t) {
         const std::int64_t at = t * 2 * shape.half;
@@ -135,15 +145,16 @@ Tensor convert_columns(const ColumnCurrents& currents, const ColumnConversion& c
         } else {
           digitise(tile_mean, tile_variance, z, 2 * shape.half, adc, codes.data());
         }
-        accumulate(codes.data(), codes.data() + shape.half, shape.half, adc.lsb,
-                   y_data + b * shape.half);
+        accumulate(
+            codes.data(), codes.data() + shape.half, shape.half, adc.lsb, y_data + b * shape.half);
       }
     }
   });
   return y;
 }
 
-Tensor convert_columns_reference(const ColumnCurrents& currents, const ColumnConversion& conversion,
+Tensor convert_columns_reference(const ColumnCurrents& currents,
+                                 const ColumnConversion& conversion,
                                  const Rng& rng) {
   const Shape shape(currents.mean);
   const std::vector<TileAdc> adcs = tile_adcs(conversion);
@@ -158,17 +169,18 @@ Tensor convert_columns_reference(const ColumnCurrents& currents, const ColumnCon
       const bool is_negative = k / shape.half % 2 == 1;
       const TileAdc& adc = adcs[static_cast<std::size_t>(t)];
       float z = 0;
-      rng.peek_normal(&z,
-                      static_cast<std::uint64_t>(conversion.first_image + b) *
-                              noise_stride(shape.columns()) +
-                          static_cast<std::uint64_t>(k),
-                      1);
+      rng.peek_normal(
+          &z,
+          static_cast<std::uint64_t>(conversion.first_image + b) * noise_stride(shape.columns()) +
+              static_cast<std::uint64_t>(k),
+          1);
       const std::int64_t i = b * shape.columns() + k;
       double current = mean.data_ptr<double>()[i] +
                        std::sqrt(variance.data_ptr<double>()[i] + adc.noise_variance) * z;
       if (!adc.is_exact) {
-        current = adc.lsb * std::min<double>(std::max<double>(std::nearbyint(current / adc.lsb), adc.lowest),
-                                             adc.highest);
+        current = adc.lsb *
+                  std::min<double>(std::max<double>(std::nearbyint(current / adc.lsb), adc.lowest),
+                                   adc.highest);
       }
       y.data_ptr<double>()[b * shape.half + k % shape.half] += is_negative ? -current : current;
     }

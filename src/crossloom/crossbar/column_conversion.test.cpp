@@ -27,10 +27,11 @@ ColumnConversion make_conversion(const Case& c, std::int64_t bits, Adc::Polarity
   return conversion;
 }
 
-// The kernel against plain loops in double: exact except where a current lies, to float rounding, on
-// the border between two codes, which moves the sum by one step.
+// The kernel against plain loops in double: exact except where a current lies, to float rounding,
+// on the border between two codes, which moves the sum by one step.
 TEST(ConvertColumns, AgreesWithThePlainLoop) {
-  for (const Case& c : {Case{1, 1, 1, 1}, Case{3, 2, 4, 17}, Case{65, 3, 10, 1}, Case{2, 1, 5, 400}}) {
+  for (const Case& c :
+       {Case{1, 1, 1, 1}, Case{3, 2, 4, 17}, Case{65, 3, 10, 1}, Case{2, 1, 5, 400}}) {
     for (const std::int64_t bits : {0, 4, 8}) {
       for (const bool is_noisy : {false, true}) {
         for (const double noise_lsb : {0.0, 2.0}) {
@@ -99,7 +100,8 @@ TEST(ConvertColumns, NoiseHasTheGivenMeanAndVarianceAndIsIndependent) {
     return (a * b).mean().item<double>() / (sigma * sigma);
   };
   EXPECT_NEAR(correlation(y.select(1, 0), y.select(1, 1)), 0, 5 / std::sqrt(n));
-  EXPECT_NEAR(correlation(y.select(1, 0).slice(0, 1), y.select(1, 0).slice(0, 0, images - 1)), 0,
+  EXPECT_NEAR(correlation(y.select(1, 0).slice(0, 1), y.select(1, 0).slice(0, 0, images - 1)),
+              0,
               5 / std::sqrt(n));
 }
 

@@ -30,8 +30,12 @@ std::map<std::string, Tensor> to_tensors(const Cells& cells) {
 }
 
 Cells cells_from_tensors(const std::map<std::string, Tensor>& tensors) {
-  Cells cells{take(tensors, "g_target"),    take(tensors, "g_written"), take(tensors, "written_at"),
-              take(tensors, "write_count"), take(tensors, "fault"),     take(tensors, "window"),
+  Cells cells{take(tensors, "g_target"),
+              take(tensors, "g_written"),
+              take(tensors, "written_at"),
+              take(tensors, "write_count"),
+              take(tensors, "fault"),
+              take(tensors, "window"),
               {}};
   for (const auto& [name, tensor] : tensors) {
     if (name.compare(0, kLatent.size(), kLatent) == 0) {

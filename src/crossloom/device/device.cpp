@@ -40,19 +40,21 @@ void Device::describe(ParamList& params) {
              {0, 10},
              "1",
              "spread of the change from one blind pulse to the next, relative to pulse_step");
-  params.add("read_noise_scale", read_noise_scale_, {0, 10}, "1", "multiplies the read noise; 0 = off");
+  params.add(
+      "read_noise_scale", read_noise_scale_, {0, 10}, "1", "multiplies the read noise; 0 = off");
 }
 
 void Device::validate() const {
   const auto [g_min, g_max] = range();
   if (!(g_min < g_max)) {
-    throw ConfigError("the device " + name_ + " has no range (g_min = " + format_quantity(g_min, "S") +
-                      " is not below g_max = " + format_quantity(g_max, "S") +
-                      "); give g_min < g_max");
+    throw ConfigError(
+        "the device " + name_ + " has no range (g_min = " + format_quantity(g_min, "S") +
+        " is not below g_max = " + format_quantity(g_max, "S") + "); give g_min < g_max");
   }
   if (p_stuck_on_ + p_stuck_off_ > 1) {
-    throw ConfigError("p_stuck_on + p_stuck_off = " + format_quantity(p_stuck_on_ + p_stuck_off_, "1") +
-                      " (a cell cannot be stuck with a probability above 1); lower one of them");
+    throw ConfigError(
+        "p_stuck_on + p_stuck_off = " + format_quantity(p_stuck_on_ + p_stuck_off_, "1") +
+        " (a cell cannot be stuck with a probability above 1); lower one of them");
   }
 }
 
@@ -77,11 +79,16 @@ Cells Device::make_cells(at::IntArrayRef sizes, const Rng& rng) const {
   return cells;
 }
 
-void Device::write(Cells& cells, const Tensor& mask, const Tensor& g_target, double clock,
-                   Rng& rng) const {
-  TORCH_CHECK(g_target.sizes() == cells.g_written.sizes() && mask.sizes() == cells.g_written.sizes(),
-              "targets of shape ", g_target.sizes(), " and mask of shape ", mask.sizes(),
-              " do not fit cells of shape ", cells.g_written.sizes());
+void Device::write(
+    Cells& cells, const Tensor& mask, const Tensor& g_target, double clock, Rng& rng) const {
+  TORCH_CHECK(
+      g_target.sizes() == cells.g_written.sizes() && mask.sizes() == cells.g_written.sizes(),
+      "targets of shape ",
+      g_target.sizes(),
+      " and mask of shape ",
+      mask.sizes(),
+      " do not fit cells of shape ",
+      cells.g_written.sizes());
   const Tensor index = mask.reshape(-1).nonzero().squeeze(1);
   if (index.numel() == 0) return;
   const auto [g_min, g_max] = range();
@@ -134,10 +141,12 @@ Tensor Device::elapsed(const Cells& cells, double clock) const {
 Tensor Device::conductance(const Cells& cells, double clock) const {
   const auto [g_min, g_max] = range();
   const Tensor aged =
-      model_->age(cells.g_target, cells.g_written, elapsed(cells, clock), cells.latent).clamp_min(0);
+      model_->age(cells.g_target, cells.g_written, elapsed(cells, clock), cells.latent)
+          .clamp_min(0);
   const Tensor on = cells.fault.eq(1);
   const Tensor off = cells.fault.eq(-1);
-  return at::where(on, at::scalar_tensor(g_max, aged.options()),
+  return at::where(on,
+                   at::scalar_tensor(g_max, aged.options()),
                    at::where(off, at::scalar_tensor(g_min, aged.options()), aged));
 }
 

@@ -8,8 +8,8 @@
 
 namespace crossloom {
 
-/// A device model together with what every kind of cell has: stuck cells, a window of its own, pulses
-/// and a count of its writes. The only thing that changes `Cells`.
+/// A device model together with what every kind of cell has: stuck cells, a window of its own,
+/// pulses and a count of its writes. The only thing that changes `Cells`.
 class Device {
  public:
   /// The registered model `name` with its defaults.
@@ -31,12 +31,13 @@ class Device {
   /// Cells as they leave the factory. `sizes` is the shape of the block; `rng` one stream for it.
   Cells make_cells(at::IntArrayRef sizes, const Rng& rng) const;
 
-  /// Write–verify the cells where `mask` is true towards `g_target` [S] at the time `clock` [s]. The
-  /// target is first brought into the cell's own window. Stuck cells wear, but do not change.
+  /// Write–verify the cells where `mask` is true towards `g_target` [S] at the time `clock` [s].
+  /// The target is first brought into the cell's own window. Stuck cells wear, but do not change.
   ///
   ///   mask      [...]  bool
   ///   g_target  [...]  S
-  void write(Cells& cells, const Tensor& mask, const Tensor& g_target, double clock, Rng& rng) const;
+  void write(
+      Cells& cells, const Tensor& mask, const Tensor& g_target, double clock, Rng& rng) const;
 
   /// Blind pulses: no verification; each moves the conductance by `pulse_step` times the cell's own
   /// factor, with the spread `sigma_c2c` from pulse to pulse.

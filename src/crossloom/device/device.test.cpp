@@ -16,9 +16,13 @@ Device make_device(const std::string& name, const Json& values) {
   return device;
 }
 
-Tensor all(std::int64_t n) { return at::ones({n}, at::kBool); }
+Tensor all(std::int64_t n) {
+  return at::ones({n}, at::kBool);
+}
 
-double mean_of(const Tensor& x) { return x.to(at::kDouble).mean().item<double>(); }
+double mean_of(const Tensor& x) {
+  return x.to(at::kDouble).mean().item<double>();
+}
 
 TEST(Device, StuckCellsAppearWithTheirProbabilityAndIgnoreWrites) {
   const std::int64_t n = 200000;
@@ -48,7 +52,8 @@ TEST(Device, WindowOfACellStaysWithItOverWrites) {
   const Tensor first = device.conductance(cells, 0);
   device.write(cells, all(n), at::full({n}, g_max), 1, rng);
   EXPECT_TRUE(device.conductance(cells, 1).equal(first));
-  // min(1, 1 + 0.1 xi) has the mean 1 - 0.1 / sqrt(2 pi): a cell that can do more is asked for no more.
+  // min(1, 1 + 0.1 xi) has the mean 1 - 0.1 / sqrt(2 pi): a cell that can do more is asked for no
+  // more.
   const double expected = 1 - 0.1 / std::sqrt(2 * M_PI);
   EXPECT_NEAR(mean_of(first) / g_max, expected, 5 * 0.06 / std::sqrt(n));
 }

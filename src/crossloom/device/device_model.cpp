@@ -6,12 +6,18 @@ Tensor DeviceModel::pristine(at::IntArrayRef sizes, Rng& /*rng*/) const {
   return at::full(sizes, range().g_min, at::kFloat);
 }
 
-Latents DeviceModel::born_with(at::IntArrayRef /*sizes*/, Rng& /*rng*/) const { return {}; }
+Latents DeviceModel::born_with(at::IntArrayRef /*sizes*/, Rng& /*rng*/) const {
+  return {};
+}
 
-Latents DeviceModel::drawn_at_write(at::IntArrayRef /*sizes*/, Rng& /*rng*/) const { return {}; }
+Latents DeviceModel::drawn_at_write(at::IntArrayRef /*sizes*/, Rng& /*rng*/) const {
+  return {};
+}
 
-Tensor DeviceModel::age(const Tensor& /*g_target*/, const Tensor& g_written,
-                        const Tensor& /*elapsed*/, const Latents& /*latent*/) const {
+Tensor DeviceModel::age(const Tensor& /*g_target*/,
+                        const Tensor& g_written,
+                        const Tensor& /*elapsed*/,
+                        const Latents& /*latent*/) const {
   return g_written.clone();
 }
 

@@ -49,19 +49,22 @@ class DeviceModel {
   /// Conductance [S] right after writing towards `g_target` [S].
   virtual Tensor program(const Tensor& g_target, Rng& rng) const = 0;
 
-  /// Conductance [S] `elapsed` [s] after it was written. Identity where `elapsed` is 0; called again
-  /// with a longer time it goes on along the same trajectory.
+  /// Conductance [S] `elapsed` [s] after it was written. Identity where `elapsed` is 0; called
+  /// again with a longer time it goes on along the same trajectory.
   ///
   ///   g_target, g_written  [...]  S
   ///   elapsed              [...]  s  float64, non-negative
-  virtual Tensor age(const Tensor& g_target, const Tensor& g_written, const Tensor& elapsed,
+  virtual Tensor age(const Tensor& g_target,
+                     const Tensor& g_written,
+                     const Tensor& elapsed,
                      const Latents& latent) const;
 
   /// Longest time after a write for which `age` is known [s].
   virtual double max_elapsed() const { return std::numeric_limits<double>::infinity(); }
 
-  /// Standard deviation [S] of one read of a cell of conductance `g` [S], `elapsed` [s] after it was
-  /// written. The noise of reads is Gaussian and independent from cell to cell and read to read.
+  /// Standard deviation [S] of one read of a cell of conductance `g` [S], `elapsed` [s] after it
+  /// was written. The noise of reads is Gaussian and independent from cell to cell and read to
+  /// read.
   virtual Tensor read_sigma(const Tensor& g, const Tensor& elapsed) const;
 };
 

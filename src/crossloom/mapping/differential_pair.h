@@ -10,8 +10,8 @@ namespace crossloom {
 ///
 ///   w = (g_pos - g_neg) weight_scale,   weight_scale = w_max / (g_max - g_min)   [1/S]
 ///
-/// By sign-split: g_pos carries the positive weights, g_neg the negative ones, the unused cell rests
-/// at g_min. Weights beyond +-w_max are clipped.
+/// By sign-split: g_pos carries the positive weights, g_neg the negative ones, the unused cell
+/// rests at g_min. Weights beyond +-w_max are clipped.
 class DifferentialPair {
  public:
   DifferentialPair(ConductanceRange range, double w_max);

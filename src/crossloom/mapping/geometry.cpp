@@ -14,8 +14,9 @@ Tiling tile_product(const ProductGeometry& geometry, const ArraySize& array) {
   if (kernel_rows > array.num_rows) {
     throw ConfigError("a kernel of " + std::to_string(geometry.kernel) + " x " +
                       std::to_string(geometry.kernel) + " needs " + std::to_string(kernel_rows) +
-                      " rows (a kernel is not cut, a crossbar has " + std::to_string(array.num_rows) +
-                      "); give array.num_rows of at least " + std::to_string(kernel_rows));
+                      " rows (a kernel is not cut, a crossbar has " +
+                      std::to_string(array.num_rows) + "); give array.num_rows of at least " +
+                      std::to_string(kernel_rows));
   }
   const auto divide_up = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
   Tiling tiling{};

@@ -12,7 +12,9 @@ using Kind = ProductGeometry::Kind;
 /// Adds layers one behind the other.
 class Builder {
  public:
-  Builder(const std::string& name, std::vector<std::int64_t> input_size, Network::InputScaling scaling)
+  Builder(const std::string& name,
+          std::vector<std::int64_t> input_size,
+          Network::InputScaling scaling)
       : network_(name, std::move(input_size), scaling) {}
 
   std::size_t conv(const std::string& name, const ProductGeometry& geometry) {
@@ -96,9 +98,9 @@ Network vgg8() {
   return std::move(b).network();
 }
 
-/// ResNet-18 for 32 x 32 images: 3 x 3 stem, 64-128-256-512, 1 x 1 shortcuts where the shape changes.
-/// Batch norm is taken as folded into weights and biases.
-/// Source: K. He et al., CVPR 2016, doi:10.1109/CVPR.2016.90.
+/// ResNet-18 for 32 x 32 images: 3 x 3 stem, 64-128-256-512, 1 x 1 shortcuts where the shape
+/// changes. Batch norm is taken as folded into weights and biases. Source: K. He et al., CVPR 2016,
+/// doi:10.1109/CVPR.2016.90.
 Network resnet18() {
   Builder b("resnet18_cifar10", {3, 32, 32}, {0, 1});
   b.conv("conv1", {Kind::kConv, 3, 64, 3, 1, 1});
@@ -139,7 +141,8 @@ Network make_network(const std::string& name) {
   if (found == kArchitectures.end()) {
     std::string known;
     for (const std::string& other : network_names()) known += (known.empty() ? "" : ", ") + other;
-    throw ConfigError("unknown network '" + name + "' (no such architecture); use one of: " + known);
+    throw ConfigError("unknown network '" + name +
+                      "' (no such architecture); use one of: " + known);
   }
   return found->second();
 }

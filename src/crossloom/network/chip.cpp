@@ -5,8 +5,11 @@ namespace {
 
 /// Forward on the cells; backward straight through.
 struct AnalogForward : torch::autograd::Function<AnalogForward> {
-  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x,
-                        const Tensor& weight, AnalogProduct* product, const ReadContext& read,
+  static Tensor forward(torch::autograd::AutogradContext* context,
+                        const Tensor& x,
+                        const Tensor& weight,
+                        AnalogProduct* product,
+                        const ReadContext& read,
                         Backward backward) {
     context->save_for_backward({x, weight});
     context->saved_data["product"] = reinterpret_cast<std::int64_t>(product);
@@ -34,10 +37,18 @@ struct AnalogForward : torch::autograd::Function<AnalogForward> {
       grad_weight = torch::mm(grad.t(), x);
       if (wants_input && !is_on_array) grad_x = torch::mm(grad, weight);
     } else {
-      std::tie(grad_x, grad_weight, std::ignore) = torch::convolution_backward(
-          grad, x, weight, c10::nullopt, {geometry.stride, geometry.stride},
-          {geometry.padding, geometry.padding}, {1, 1}, false, {0, 0}, 1,
-          {wants_input && !is_on_array, true, false});
+      std::tie(grad_x, grad_weight, std::ignore) =
+          torch::convolution_backward(grad,
+                                      x,
+                                      weight,
+                                      c10::nullopt,
+                                      {geometry.stride, geometry.stride},
+                                      {geometry.padding, geometry.padding},
+                                      {1, 1},
+                                      false,
+                                      {0, 0},
+                                      1,
+                                      {wants_input && !is_on_array, true, false});
     }
     if (wants_input && is_on_array) {
       ReadContext read;
@@ -60,15 +71,21 @@ constexpr std::uint64_t kProgramAll = ~std::uint64_t{0};  // a step number no tr
 
 }  // namespace
 
-Chip::Chip(const Network& network, const Hardware& hardware, const std::vector<double>& w_max,
-           std::uint64_t seed, std::uint64_t number)
+Chip::Chip(const Network& network,
+           const Hardware& hardware,
+           const std::vector<double>& w_max,
+           std::uint64_t seed,
+           std::uint64_t number)
     : seed_(seed), number_(number) {
   TORCH_CHECK(w_max.size() == network.products().size(), "one window per product");
   hardware.validate();
   for (std::size_t i = 0; i < w_max.size(); ++i) {
     const InputSign sign =
         network.has_signed_input(i) ? InputSign::kSigned : InputSign::kNonNegative;
-    products_.emplace_back(hardware, network.products()[i].geometry, sign, w_max[i],
+    products_.emplace_back(hardware,
+                           network.products()[i].geometry,
+                           sign,
+                           w_max[i],
                            Rng(seed).fork(number).fork(i).fork(0));
   }
 }

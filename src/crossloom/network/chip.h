@@ -19,15 +19,18 @@ struct ChipRead {
 /// A network on crossbars: a seed and a clock.
 ///
 /// What a cell is born with, its faults and the errors of its writes belong to the seed; ageing
-/// belongs to the clock; read noise is new at each pass. Gradients go straight through converters and
-/// noise: back to the inputs through the weights of the network (or through the cells), and to the
-/// weights from the inputs that the chip saw.
+/// belongs to the clock; read noise is new at each pass. Gradients go straight through converters
+/// and noise: back to the inputs through the weights of the network (or through the cells), and to
+/// the weights from the inputs that the chip saw.
 class Chip {
  public:
   /// Pristine cells for every product of `network`; `w_max[i]` is the weight at the edge of the
   /// window of product i. `seed` and `number` name the chip.
-  Chip(const Network& network, const Hardware& hardware, const std::vector<double>& w_max,
-       std::uint64_t seed, std::uint64_t number);
+  Chip(const Network& network,
+       const Hardware& hardware,
+       const std::vector<double>& w_max,
+       std::uint64_t seed,
+       std::uint64_t number);
 
   /// Logits of `x` on the chip; weights, biases and scales of the digital side come from `network`.
   Tensor forward(const Network& network, const Tensor& x, const ChipRead& read);

@@ -22,7 +22,8 @@ Network::Network(std::string name, std::vector<std::int64_t> input_size, InputSc
   nodes_.push_back(input);
 }
 
-std::size_t Network::add_product(const std::string& name, std::size_t input,
+std::size_t Network::add_product(const std::string& name,
+                                 std::size_t input,
                                  const ProductGeometry& geometry) {
   TORCH_CHECK(input < nodes_.size(), "node '", name, "' takes its input from a node behind it");
   Node node;
@@ -37,7 +38,8 @@ std::size_t Network::add_product(const std::string& name, std::size_t input,
   return nodes_.size() - 1;
 }
 
-std::size_t Network::add_operator(const std::string& name, std::vector<std::size_t> inputs,
+std::size_t Network::add_operator(const std::string& name,
+                                  std::vector<std::size_t> inputs,
                                   std::shared_ptr<const Operator> op) {
   std::vector<bool> signs;
   for (const std::size_t input : inputs) {
@@ -150,13 +152,14 @@ void Network::load_weights(const TensorMap& weights, const std::string& origin) 
   const auto take = [&](const std::string& name, const Tensor& like) {
     const auto found = weights.find(name);
     if (found == weights.end()) {
-      throw ConfigError("the weights of " + origin + " lack '" + name + "' (the network is " + name_ +
-                        "); give the weights of this network");
+      throw ConfigError("the weights of " + origin + " lack '" + name + "' (the network is " +
+                        name_ + "); give the weights of this network");
     }
     if (found->second.sizes() != like.sizes()) {
       std::ostringstream message;
-      message << "'" << name << "' of " << origin << " has the shape " << found->second.sizes() << " ("
-              << name_ << " needs " << like.sizes() << "); give the weights of this network";
+      message << "'" << name << "' of " << origin << " has the shape " << found->second.sizes()
+              << " (" << name_ << " needs " << like.sizes()
+              << "); give the weights of this network";
       throw ConfigError(message.str());
     }
     ++used;
@@ -173,7 +176,8 @@ void Network::load_weights(const TensorMap& weights, const std::string& origin) 
   }
   if (used != weights.size()) {
     throw ConfigError(origin + " holds " + std::to_string(weights.size() - used) +
-                      " tensors that " + name_ + " does not have (another network?); give the "
+                      " tensors that " + name_ +
+                      " does not have (another network?); give the "
                       "weights of this network");
   }
 }

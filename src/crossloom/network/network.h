@@ -15,7 +15,7 @@ namespace crossloom {
 /// One step of a network: a stored product or an operator, and where its inputs come from.
 struct Node {
   std::string name;
-  std::vector<std::size_t> inputs;  // nodes before this one
+  std::vector<std::size_t> inputs;     // nodes before this one
   std::shared_ptr<const Operator> op;  // null for a product and for the input
   std::int64_t product = -1;           // index of the stored product, -1: none
   bool is_non_negative = false;        // the output cannot be negative
@@ -35,8 +35,11 @@ class Network {
   /// `name` as the architecture is called; images have the shape `input_size` [C, H, W].
   Network(std::string name, std::vector<std::int64_t> input_size, InputScaling scaling);
 
-  std::size_t add_product(const std::string& name, std::size_t input, const ProductGeometry& geometry);
-  std::size_t add_operator(const std::string& name, std::vector<std::size_t> inputs,
+  std::size_t add_product(const std::string& name,
+                          std::size_t input,
+                          const ProductGeometry& geometry);
+  std::size_t add_operator(const std::string& name,
+                           std::vector<std::size_t> inputs,
                            std::shared_ptr<const Operator> op);
 
   const std::string& name() const { return name_; }

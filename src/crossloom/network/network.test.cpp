@@ -80,17 +80,20 @@ TEST(Network, CloneSharesNothing) {
 // The published weights against logits computed by PyTorch.
 TEST(Network, Lenet5GivesTheGoldenLogits) {
   const char* given = std::getenv("CROSSLOOM_DATA");
-  const fs::path data = given != nullptr ? fs::path(given) : fs::path(CROSSLOOM_SOURCE_DIR) / "../shared/data";
+  const fs::path data =
+      given != nullptr ? fs::path(given) : fs::path(CROSSLOOM_SOURCE_DIR) / "../shared/data";
   if (!fs::exists(data / "golden/lenet5_mnist.safetensors")) {
     if (std::getenv("CI") != nullptr) FAIL() << "no golden logits under " << data;
     GTEST_SKIP() << "no golden logits under " << data;
   }
   Network network = make_network("lenet5_mnist");
-  network.load_weights(read_safetensors(data / "weights/lenet5_mnist.safetensors").tensors, "weights");
+  network.load_weights(read_safetensors(data / "weights/lenet5_mnist.safetensors").tensors,
+                       "weights");
   const TensorFile golden = read_safetensors(data / "golden/lenet5_mnist.safetensors");
   const Tensor logits = network.forward(golden.tensors.at("input"));
   const Tensor expected = golden.tensors.at("logits");
-  EXPECT_LE((logits - expected).abs().max().item<float>(), 1e-4 * expected.abs().max().item<float>());
+  EXPECT_LE((logits - expected).abs().max().item<float>(),
+            1e-4 * expected.abs().max().item<float>());
 }
 
 }  // namespace

@@ -52,11 +52,21 @@ class Add final : public Operator {
 
 }  // namespace
 
-std::shared_ptr<const Operator> relu() { return std::make_shared<Relu>(); }
-std::shared_ptr<const Operator> max_pool(std::int64_t size) { return std::make_shared<MaxPool>(size); }
-std::shared_ptr<const Operator> global_average() { return std::make_shared<GlobalAverage>(); }
-std::shared_ptr<const Operator> flatten() { return std::make_shared<Flatten>(); }
-std::shared_ptr<const Operator> add() { return std::make_shared<Add>(); }
+std::shared_ptr<const Operator> relu() {
+  return std::make_shared<Relu>();
+}
+std::shared_ptr<const Operator> max_pool(std::int64_t size) {
+  return std::make_shared<MaxPool>(size);
+}
+std::shared_ptr<const Operator> global_average() {
+  return std::make_shared<GlobalAverage>();
+}
+std::shared_ptr<const Operator> flatten() {
+  return std::make_shared<Flatten>();
+}
+std::shared_ptr<const Operator> add() {
+  return std::make_shared<Add>();
+}
 
 Tensor digital_product(const Tensor& x, const Tensor& weight, const ProductGeometry& geometry) {
   if (geometry.kind == ProductGeometry::Kind::kLinear) return torch::linear(x, weight);

@@ -10,11 +10,10 @@ namespace {
 ///   pristine     g uniform in [g_min, g_pristine_max]   (the cells are born conducting)
 ///
 /// The defaults are those of the chip that learned MNIST: a window of 0.82–3.29 uA at 0.1 V with
-/// 2-bit granularity, errors from Fig. 5d and 5g. The paper's simulations use 1–7 uA with 16 levels,
-/// programming noise of half a level and read noise of 0.3 level:
-/// g_min = "10 uS", g_max = "70 uS", num_levels = 16, programming_noise = "2 uS",
-/// read_noise = "1.2 uS", programming_offset = 0. Retention: medians creep up slightly within a day;
-/// no law is given, none is modelled.
+/// 2-bit granularity, errors from Fig. 5d and 5g. The paper's simulations use 1–7 uA with 16
+/// levels, programming noise of half a level and read noise of 0.3 level: g_min = "10 uS", g_max =
+/// "70 uS", num_levels = 16, programming_noise = "2 uS", read_noise = "1.2 uS", programming_offset
+/// = 0. Retention: medians creep up slightly within a day; no law is given, none is modelled.
 /// Source: Y. Wu et al., "Bulk-switching memristor-based compute-in-memory module for deep neural
 /// network training", Advanced Materials 2023, doi:10.1002/adma.202305465; arXiv:2305.14547.
 class BulkSwitchingWu2023 final : public DeviceModel {
@@ -28,11 +27,12 @@ class BulkSwitchingWu2023 final : public DeviceModel {
                {0, 1e-4},
                "S",
                "spread of a write: 0.291 uA at 0.1 V, Fig. 5g (digitised)");
-    params.add("programming_offset",
-               programming_offset_,
-               {-1e-4, 1e-4},
-               "S",
-               "mean error of a write: the chip's was 0.97 uS, Fig. 5g (digitised); cancels in pairs");
+    params.add(
+        "programming_offset",
+        programming_offset_,
+        {-1e-4, 1e-4},
+        "S",
+        "mean error of a write: the chip's was 0.97 uS, Fig. 5g (digitised); cancels in pairs");
     params.add("read_noise",
                read_noise_,
                {0, 1e-4},

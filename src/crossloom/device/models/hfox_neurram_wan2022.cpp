@@ -20,8 +20,8 @@ Tensor evaluate(const Polynomial& coefficients, const Tensor& r) {
   return sum.clamp_min(0);
 }
 
-/// Filamentary HfOx of the NeuRRAM chip, written by write–verify: the spread left after 1 s, and its
-/// growth by relaxation.
+/// Filamentary HfOx of the NeuRRAM chip, written by write–verify: the spread left after 1 s, and
+/// its growth by relaxation.
 ///
 ///   written    g = g_t + sigma_1s(r) xi_1                               r = g_t / g_max
 ///   age        g(t) = g + sqrt(max(sigma(r, t)^2 - sigma_1s(r)^2, 0)) xi_2
@@ -31,24 +31,22 @@ Tensor evaluate(const Polynomial& coefficients, const Tensor& r) {
 /// xi_2 is one deviate per cell and write, so a cell moves along one path whose spread is the
 /// measured one at each of the three times. The mean shift is zero in the fit. Measured up to two
 /// days, beyond which the spread had stopped growing.
-/// Source: W. Wan et al., "A compute-in-memory chip based on resistive random-access memory", Nature
-/// 2022, doi:10.1038/s41586-022-04992-8; polynomials as fitted in IBM's aihwkit,
+/// Source: W. Wan et al., "A compute-in-memory chip based on resistive random-access memory",
+/// Nature 2022, doi:10.1038/s41586-022-04992-8; polynomials as fitted in IBM's aihwkit,
 /// `inference/noise/reram.py` (ReRamWan2022NoiseModel).
 class HfoxNeurramWan2022 final : public DeviceModel {
  public:
   void describe(ParamList& params) override {
     params.add("g_min", g_min_, {0, 20e-6}, "S", "smallest programmable conductance");
-    params.add("g_max", g_max_, {20e-6, 40e-6}, "S", "largest programmable conductance; fitted at 40 uS");
+    params.add(
+        "g_max", g_max_, {20e-6, 40e-6}, "S", "largest programmable conductance; fitted at 40 uS");
     params.add("programming_noise_scale",
                programming_noise_scale_,
                {0, 10},
                "1",
                "multiplies the spread after 1 s and its growth; 0 = off");
-    params.add("read_noise",
-               read_noise_,
-               {0, 4e-6},
-               "S",
-               "spread of a read (assumption: 1 % of g_max)");
+    params.add(
+        "read_noise", read_noise_, {0, 4e-6}, "S", "spread of a read (assumption: 1 % of g_max)");
   }
 
   ConductanceRange range() const override { return {g_min_, g_max_}; }
@@ -61,7 +59,9 @@ class HfoxNeurramWan2022 final : public DeviceModel {
     return (g_target + sigma(kAfterSecond, g_target) * rng.normal(g_target.sizes())).clamp_min(0);
   }
 
-  Tensor age(const Tensor& g_target, const Tensor& g_written, const Tensor& elapsed,
+  Tensor age(const Tensor& g_target,
+             const Tensor& g_written,
+             const Tensor& elapsed,
              const Latents& latent) const override {
     const Tensor at_second = sigma(kAfterSecond, g_target);
     const Tensor at_day = sigma(kAfterDay, g_target);
@@ -70,8 +70,7 @@ class HfoxNeurramWan2022 final : public DeviceModel {
     const double day = std::log(kDay);
     const Tensor first = (log_time / day).clamp(0, 1);
     const Tensor second = ((log_time - day) / std::log(2.0)).clamp(0, 1);
-    const Tensor now =
-        at_second + (at_day - at_second) * first + (at_two_days - at_day) * second;
+    const Tensor now = at_second + (at_day - at_second) * first + (at_two_days - at_day) * second;
     const Tensor growth = (now.square() - at_second.square()).clamp_min(0).sqrt();
     return (g_written + growth * latent.at("relaxation")).clamp_min(0);
   }

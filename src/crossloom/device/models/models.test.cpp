@@ -58,9 +58,11 @@ TEST(HfoxNeurramWan2022, SpreadFollowsTheFitAfterOneSecondAndOneDay) {
   } const table[] = {{0.4, 2.22e-6, 4.00e-6}, {0.5, 2.02e-6, 3.91e-6}, {1.0, 1.10e-6, 2.65e-6}};
   for (const auto& row : table) {
     const double g = row.r * 40e-6;
-    EXPECT_NEAR(after_write("hfox_neurram_wan2022", g, 1, n).sigma, row.second,
+    EXPECT_NEAR(after_write("hfox_neurram_wan2022", g, 1, n).sigma,
+                row.second,
                 tolerance + 5 * row.second / std::sqrt(2.0 * n));
-    EXPECT_NEAR(after_write("hfox_neurram_wan2022", g, kDay, n).sigma, row.day,
+    EXPECT_NEAR(after_write("hfox_neurram_wan2022", g, kDay, n).sigma,
+                row.day,
                 tolerance + 5 * row.day / std::sqrt(2.0 * n));
   }
 }
@@ -97,11 +99,12 @@ TEST(PcmNandakumar2019, ConductancesDriftWithTheFittedExponents) {
   const double log_time = std::log1p(kDay / 20);
   const Tensor nu =
       -(device.conductance(cells, kDay) / cells.g_written).log().to(at::kDouble) / log_time;
-  const double mean_nu = -0.0155 * std::log(0.2) + 0.0244;    // 0.0493
+  const double mean_nu = -0.0155 * std::log(0.2) + 0.0244;   // 0.0493
   const double sigma_nu = -0.0125 * std::log(0.2) - 0.0059;  // 0.0142
   EXPECT_NEAR(nu.mean().item<double>(), mean_nu, 5 * sigma_nu / std::sqrt(n));
   // The exponent is cut at zero, 3.5 sigma below the mean, which takes off less than 0.1 %.
-  EXPECT_NEAR(nu.std().item<double>(), sigma_nu, 1e-3 * sigma_nu + 5 * sigma_nu / std::sqrt(2.0 * n));
+  EXPECT_NEAR(
+      nu.std().item<double>(), sigma_nu, 1e-3 * sigma_nu + 5 * sigma_nu / std::sqrt(2.0 * n));
 }
 
 TEST(PcmNandakumar2019, ReadNoiseFollowsTheFit) {

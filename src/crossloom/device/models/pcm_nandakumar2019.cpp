@@ -16,14 +16,18 @@ namespace {
 ///   sigma_nu = clip(-0.0125 ln r - 0.0059, 0.008, 0.045)
 ///   q        = min(0.0088 r^-0.65, 0.2)
 ///
-/// xi belongs to the cell for its life. The fits hold up to 25 uS, the largest conductance measured.
-/// Source: S. R. Nandakumar et al., "Phase-change memory models for deep learning training and
-/// inference", ICECS 2019, doi:10.1109/ICECS46596.2019.8964852; spread of nu as in IBM's aihwkit,
-/// `inference/noise/pcm.py`.
+/// xi belongs to the cell for its life. The fits hold up to 25 uS, the largest conductance
+/// measured. Source: S. R. Nandakumar et al., "Phase-change memory models for deep learning
+/// training and inference", ICECS 2019, doi:10.1109/ICECS46596.2019.8964852; spread of nu as in
+/// IBM's aihwkit, `inference/noise/pcm.py`.
 class PcmNandakumar2019 final : public DeviceModel {
  public:
   void describe(ParamList& params) override {
-    params.add("g_max", g_max_, {1e-6, 25e-6}, "S", "largest programmable conductance; fitted up to 25 uS");
+    params.add("g_max",
+               g_max_,
+               {1e-6, 25e-6},
+               "S",
+               "largest programmable conductance; fitted up to 25 uS");
     params.add("t_0", t_0_, {1e-3, 1e6}, "s", "time of the first read after programming");
     params.add("t_read", t_read_, {1e-9, 1e-3}, "s", "duration of a read: 250 ns");
     params.add("programming_noise_scale",
@@ -47,7 +51,9 @@ class PcmNandakumar2019 final : public DeviceModel {
     return (g_target + programming_noise_scale_ * sigma * rng.normal(r.sizes())).clamp_min(0);
   }
 
-  Tensor age(const Tensor& g_target, const Tensor& g_written, const Tensor& elapsed,
+  Tensor age(const Tensor& g_target,
+             const Tensor& g_written,
+             const Tensor& elapsed,
              const Latents& latent) const override {
     const Tensor log_r = (g_target / g_max_).clamp_min(1e-6).log();
     const Tensor mean_nu = (-0.0155 * log_r + 0.0244).clamp(0.049, 0.1);
