@@ -1,0 +1,144 @@
+#include "crossloom/training/training_run.h"
+
+#include <cmath>
+#include <limits>
+
+#include <gtest/gtest.h>
+
+#include "crossloom/network/architectures.h"
+
+namespace crossloom {
+namespace {
+
+/// Images whose class is where their bright square is: easily learned.
+Dataset make_dataset() {
+  Dataset dataset;
+  dataset.num_classes = 10;
+  for (Split* split : {&dataset.train, &dataset.test}) {
+    const std::int64_t n = split == &dataset.train ? 640 : 200;
+    split->images = torch::zeros({n, 1, 28, 28}, torch::kByte);
+    split->labels = torch::arange(n).remainder(10);
+    for (std::int64_t i = 0; i < n; ++i) {
+      const std::int64_t k = i % 10;
+      split->images[i][0]
+          .slice(0, 5 * (k / 5) + 4, 5 * (k / 5) + 9)
+          .slice(1, 5 * (k % 5) + 1, 5 * (k % 5) + 6) = 255;
+    }
+  }
+  return dataset;
+}
+
+TrainingOptions make_options() {
+  TrainingOptions options;
+  options.epochs = 4;
+  options.batches_per_epoch = 8;
+  options.batch_size = 32;
+  return options;
+}
+
+struct Trained {
+  explicit Trained(const std::string& name, const TrainingOptions& options = make_options())
+      : method(Registry<TrainingMethod>::instance().create(name)) {
+    hardware.device = Device("bulk_switching_wu2023");
+    run = std::make_unique<TrainingRun>(
+        *method, make_network("lenet_wu2023"), hardware, dataset, options, 1);
+  }
+
+  void finish() {
+    while (!run->is_finished()) run->advance();
+  }
+
+  Dataset dataset = make_dataset();
+  Hardware hardware;
+  std::unique_ptr<TrainingMethod> method;
+  std::unique_ptr<TrainingRun> run;
+};
+
+TEST(TrainingRun, DigitalTrainingLearnsTheSquares) {
+  Trained run("digital");
+  run.finish();
+  EXPECT_EQ(run.run->records().size(), 4U);
+  EXPECT_GT(run.run->records().back().test_accuracy, 0.9);
+  EXPECT_LT(run.run->records().back().loss, run.run->records().front().loss);
+}
+
+TEST(TrainingRun, GoesOnToTheBitFromAnyBatch) {
+  for (const char* name : {"digital", "mixed_precision"}) {
+    Trained whole(name);
+    whole.finish();
+    for (const int stop : {0, 3, 8, 19}) {
+      Trained first(name);
+      for (int step = 0; step < stop; ++step) first.run->advance();
+      Trained second(name);
+      second.run->restore(first.run->checkpoint());
+      second.finish();
+      ASSERT_EQ(second.run->records().size(), whole.run->records().size());
+      for (std::size_t e = 0; e < whole.run->records().size(); ++e) {
+        EXPECT_EQ(to_json(second.run->records()[e]), to_json(whole.run->records()[e]))
+            << name << stop;
+      }
+    }
+  }
+}
+
+TEST(TrainingRun, UpdatesOfTheEpochsAddUpToTheTotal) {
+  Trained run("mixed_precision");
+  run.finish();
+  std::vector<std::int64_t> sum(3, 0);
+  for (const EpochRecord& record : run.run->records()) {
+    for (std::size_t i = 0; i < 3; ++i) sum[i] += record.num_updates[i];
+  }
+  EXPECT_EQ(sum, run.method->num_updates());
+}
+
+TEST(TrainingRun, CosineEndsNearZeroAndPlateauHalves) {
+  TrainingOptions options = make_options();
+  options.schedule = TrainingOptions::Schedule::kCosine;
+  Trained cosine("digital", options);
+  cosine.finish();
+  const auto& records = cosine.run->records();
+  EXPECT_NEAR(records[1].learning_rate, 0.5 * options.optimiser.learning_rate, 1e-12);
+  EXPECT_NEAR(records[3].learning_rate, 0, 1e-12);
+
+  options.schedule = TrainingOptions::Schedule::kPlateau;
+  options.patience = 1;
+  options.epochs = 6;
+  options.optimiser.learning_rate = 1e-9;  // learns nothing, so no test is better than the first
+  Trained plateau("digital", options);
+  plateau.finish();
+  EXPECT_NEAR(plateau.run->records()[5].learning_rate, 1e-9 / 16, 1e-15);
+}
+
+TEST(TrainingRun, MoreBatchesThanImagesAreRefused) {
+  TrainingOptions options = make_options();
+  options.batches_per_epoch = 1000;
+  EXPECT_THROW(Trained("digital", options), ConfigError);
+  options.batches_per_epoch = 0;
+  options.batch_size = 10000;
+  EXPECT_THROW(Trained("digital", options), ConfigError);
+}
+
+TEST(TrainingRun, DivergenceIsSaid) {
+  TrainingOptions options = make_options();
+  options.optimiser.rule = OptimiserOptions::Rule::kSgd;
+  options.optimiser.learning_rate = 1e30;
+  Trained run("digital", options);
+  EXPECT_THROW(run.finish(), ConfigError);
+}
+
+TEST(TrainingRun, DamagedCheckpointIsRefused) {
+  Trained run("mixed_precision");
+  run.run->advance();
+  TensorFile checkpoint = run.run->checkpoint();
+  checkpoint.metadata["records"] = "[{]";
+  EXPECT_THROW(run.run->restore(checkpoint), ConfigError);
+  checkpoint = run.run->checkpoint();
+  checkpoint.tensors.erase("step");
+  EXPECT_THROW(run.run->restore(checkpoint), ConfigError);
+  checkpoint = run.run->checkpoint();
+  checkpoint.tensors.erase("method.product1.sum");
+  EXPECT_THROW(run.run->restore(checkpoint), ConfigError);
+}
+
+}  // namespace
+}  // namespace crossloom
