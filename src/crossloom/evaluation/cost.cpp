@@ -1,0 +1,64 @@
+#include "crossloom/evaluation/cost.h"
+
+namespace crossloom {
+
+void OperationCost::describe(ParamList& params) {
+  params.add("op_time", time, {0, 1}, "s", "72 cycles at 100 MHz: 8 outputs of 9 cycles per ADC");
+  params.add("tile_op_energy",
+             energy,
+             {0, 1},
+             "J",
+             "one operation of one crossbar: 2.66 nJ for 64 x 64, 2.93 nJ for 256 x 64 "
+             "(arXiv:2305.14547)");
+}
+
+ChipCost count_cost(const Network& network,
+                    const ArraySize& array,
+                    const OperationCost& operation) {
+  const auto sizes = network.output_sizes();
+  ChipCost cost;
+  cost.total.name = "total";
+  for (std::size_t node = 0; node < network.nodes().size(); ++node) {
+    if (network.nodes()[node].product < 0) continue;
+    const ProductGeometry& geometry =
+        network.products()[static_cast<std::size_t>(network.nodes()[node].product)].geometry;
+    const Tiling tiling = tile_product(geometry, array);
+    std::int64_t positions = 1;
+    for (std::size_t dim = 1; dim < sizes[node].size(); ++dim) positions *= sizes[node][dim];
+    ProductCost product;
+    product.name = network.nodes()[node].name;
+    product.devices = 2 * geometry.num_weights();
+    product.flops = 2 * geometry.num_weights() * positions;
+    product.crossbars = tiling.num_crossbars();
+    product.ops = positions;
+    product.tile_ops = positions * product.crossbars;
+    cost.products.push_back(product);
+    cost.total.devices += product.devices;
+    cost.total.flops += product.flops;
+    cost.total.crossbars += product.crossbars;
+    cost.total.ops += product.ops;
+    cost.total.tile_ops += product.tile_ops;
+  }
+  cost.latency = static_cast<double>(cost.total.ops) * operation.time;
+  cost.energy = static_cast<double>(cost.total.tile_ops) * operation.energy;
+  return cost;
+}
+
+Json to_json(const ChipCost& cost) {
+  const auto row = [](const ProductCost& product) {
+    return Json{{"name", product.name},
+                {"devices", product.devices},
+                {"flops", product.flops},
+                {"crossbars", product.crossbars},
+                {"ops", product.ops},
+                {"tile_ops", product.tile_ops}};
+  };
+  Json json = {{"products", Json::array()},
+               {"total", row(cost.total)},
+               {"latency_s", cost.latency},
+               {"energy_J", cost.energy}};
+  for (const ProductCost& product : cost.products) json["products"].push_back(row(product));
+  return json;
+}
+
+}  // namespace crossloom
