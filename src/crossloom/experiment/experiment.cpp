@@ -1,0 +1,211 @@
+#include "crossloom/experiment/experiment.h"
+
+#include "crossloom/core/units.h"
+#include "crossloom/experiment/toml.h"
+#include "crossloom/network/architectures.h"
+
+namespace crossloom {
+namespace {
+
+/// The value under `section`.`key`, or `fallback`.
+std::string text_at(const Json& values,
+                    const std::string& section,
+                    const std::string& key,
+                    const std::string& fallback) {
+  const auto table = values.find(section);
+  if (table == values.end() || !table->is_object() || !table->contains(key)) return fallback;
+  const Json& value = (*table)[key];
+  if (!value.is_string()) {
+    throw ConfigError("invalid " + section + "." + key + " = " + value.dump() +
+                      " (not a text); give a name");
+  }
+  return value.get<std::string>();
+}
+
+}  // namespace
+
+Experiment::Experiment() : method_(make_method(method_name)) {}
+
+std::unique_ptr<TrainingMethod> Experiment::make_method(const std::string& which) const {
+  auto method = Registry<TrainingMethod>::instance().create(which);
+  ParamList params;
+  method->describe(params);
+  Json declared = Json::object();
+  for (const Param& param : params.all()) {
+    if (method_values_.contains(param.name)) declared[param.name] = method_values_[param.name];
+  }
+  params.assign(declared);
+  return method;
+}
+
+void Experiment::for_each_section(const Visit& visit) {
+  const auto section = [&](const std::string& title, auto&& declare) {
+    ParamList params;
+    declare(params);
+    visit(title, params);
+  };
+  section("experiment", [&](ParamList& params) {
+    params.add("name", name, "name of the run folder");
+    params.add("data", data, "data set: mnist, synthetic_digits");
+    params.add("network", network, "architecture");
+    params.add("seed", seed, {0, 9e15}, "1", "seed of all random numbers");
+    params.add("baselines", baselines, "methods trained beside, for comparison");
+  });
+  section("device", [&](ParamList& params) {
+    params.add("model", device_name, "device model, see `crossloom devices`");
+    hardware.device.describe(params);
+  });
+  section("array", [&](ParamList& params) {
+    hardware.array.describe(params);
+    params.add_choice<Fidelity>(
+        "fidelity",
+        hardware.fidelity,
+        {{"statistical", Fidelity::kStatistical}, {"behavioural", Fidelity::kBehavioural}},
+        "statistical: one product with noisy weights; behavioural: every "
+        "crossbar with its converters");
+  });
+  section("dac", [&](ParamList& params) { hardware.dac.describe(params); });
+  section("adc", [&](ParamList& params) { hardware.adc.describe(params); });
+  section("training", [&](ParamList& params) {
+    params.add("method", method_name, "training method");
+    training.describe(params);
+  });
+  section("method", [&](ParamList& params) { method_->describe(params); });
+  section("transfer", [&](ParamList& params) { transfer.describe(params); });
+  section("cost", [&](ParamList& params) { cost.describe(params); });
+}
+
+void Experiment::assign(const Json& values) {
+  // Which device and method are meant decides which keys there are.
+  const std::string device = text_at(values, "device", "model", device_name);
+  if (device != device_name) {
+    hardware.device = Device(device);
+    device_name = device;
+  }
+  const std::string method = text_at(values, "training", "method", method_name);
+  if (method != method_name) {
+    method_values_ = Json::object();
+    method_ = make_method(method);
+    method_name = method;
+  }
+  std::string sections;
+  Json left = values;
+  for_each_section([&](const std::string& section, ParamList& params) {
+    sections += (sections.empty() ? "" : ", ") + section;
+    if (!left.contains(section)) return;
+    if (!left[section].is_object()) {
+      throw ConfigError("[" + section + "] is a value (it names a table of parameters); write [" +
+                        section + "] on a line of its own");
+    }
+    try {
+      params.assign(left[section]);
+    } catch (const ConfigError& error) {
+      throw ConfigError("[" + section + "] " + error.what());
+    }
+    if (section == "method") method_values_ = params.values();
+    left.erase(section);
+  });
+  if (!left.empty()) {
+    throw ConfigError("unknown table [" + left.begin().key() +
+                      "] (nothing is declared there); use " + "one of: " + sections);
+  }
+  validate();
+}
+
+void Experiment::validate() const {
+  hardware.validate();
+  const Network architecture = make_network(network);
+  for (const StoredProduct& stored : architecture.products()) {
+    tile_product(stored.geometry, hardware.array);
+  }
+  const std::vector<std::string> known = dataset_names();
+  if (std::find(known.begin(), known.end(), data) == known.end()) {
+    std::string names;
+    for (const std::string& other : known) names += (names.empty() ? "" : ", ") + other;
+    throw ConfigError("unknown data set '" + data +
+                      "' (nothing is known under it); use one of: " + names);
+  }
+  for (const std::string& baseline : baselines) make_method(baseline);
+  if (name.empty() || name.find('/') != std::string::npos || name[0] == '.') {
+    throw ConfigError("invalid experiment.name = '" + name +
+                      "' (it becomes the name of a folder); give letters, digits, - and _");
+  }
+}
+
+Json Experiment::values() {
+  Json values = Json::object();
+  for_each_section(
+      [&](const std::string& section, ParamList& params) { values[section] = params.values(); });
+  return values;
+}
+
+Experiment load_experiment(const std::filesystem::path& path,
+                           const std::vector<std::string>& overrides) {
+  Json values = read_toml(path);
+  for (const std::string& text : overrides) {
+    const auto dot = text.find('.');
+    const auto equals = text.find('=');
+    if (dot == std::string::npos || equals == std::string::npos || equals < dot) {
+      throw ConfigError("cannot use --set " + text + " (not of the form section.key=value); give " +
+                        "for example --set training.epochs=3");
+    }
+    values[text.substr(0, dot)][text.substr(dot + 1, equals - dot - 1)] =
+        parse_toml_value(text.substr(equals + 1));
+  }
+  Experiment experiment;
+  try {
+    experiment.assign(values);
+  } catch (const ConfigError& error) {
+    throw ConfigError(path.string() + ": " + error.what());
+  }
+  return experiment;
+}
+
+std::string to_toml(Experiment& experiment) {
+  std::string text;
+  experiment.for_each_section([&](const std::string& section, ParamList& params) {
+    text += (text.empty() ? "[" : "\n[") + section + "]\n";
+    for (const Param& param : params.all()) {
+      const std::string unit =
+          param.unit.empty() || param.unit == "1" ? "" : " [" + param.unit + "]";
+      text +=
+          "# " + param.doc + unit + "\n" + param.name + " = " + to_toml_value(param.get()) + "\n";
+    }
+  });
+  return text;
+}
+
+namespace {
+
+std::string shown(const Json& value, const std::string& unit) {
+  if (value.is_number() && !unit.empty()) return format_quantity(value.get<double>(), unit, 6);
+  if (value.is_string()) return value.get<std::string>();
+  return value.dump();
+}
+
+}  // namespace
+
+Json parameter_table(Experiment& experiment) {
+  Experiment defaults;
+  defaults.assign({{"device", {{"model", experiment.device_name}}},
+                   {"training", {{"method", experiment.method_name}}}});
+  const Json usual = defaults.values();
+  Json table = Json::array();
+  experiment.for_each_section([&](const std::string& section, ParamList& params) {
+    for (const Param& param : params.all()) {
+      const Json value = param.get();
+      const Json& fallback = usual[section][param.name];
+      table.push_back({{"section", section},
+                       {"name", param.name},
+                       {"value", shown(value, param.unit)},
+                       {"default", shown(fallback, param.unit)},
+                       {"unit", param.unit},
+                       {"bounds", param.accepted},
+                       {"doc", param.doc},
+                       {"changed", value != fallback}});
+    }
+  });
+  return table;
+}
+
+}  // namespace crossloom

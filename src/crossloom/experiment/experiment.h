@@ -1,0 +1,70 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "crossloom/crossbar/hardware.h"
+#include "crossloom/evaluation/cost.h"
+#include "crossloom/evaluation/transfer.h"
+#include "crossloom/training/training_run.h"
+
+namespace crossloom {
+
+/// Everything that decides the result of a run: the contents of an experiment file.
+///
+/// A file is TOML with one table per part: [experiment], [device], [array], [dac], [adc],
+/// [training], [method], [transfer], [cost]. Every key is a declared parameter; what a file leaves
+/// out has its default.
+class Experiment {
+ public:
+  Experiment();
+
+  std::string name = "experiment";
+  std::string data = "mnist";
+  std::string network = "lenet_wu2023";
+  std::int64_t seed = 1;
+  std::string method_name = "mixed_precision";
+  std::vector<std::string> baselines;
+  std::string device_name = "ideal";
+
+  Hardware hardware;
+  TrainingOptions training;
+  TransferOptions transfer;
+  OperationCost cost;
+
+  /// A new method `method_name`, or baseline, with the values of [method] that it declares.
+  std::unique_ptr<TrainingMethod> make_method(const std::string& which) const;
+
+  /// Calls `visit` with the name and the parameters of each table, in the order of the file.
+  using Visit = std::function<void(const std::string& section, ParamList& params)>;
+  void for_each_section(const Visit& visit);
+
+  /// Assigns the tables of `values`; throws `ConfigError` naming the first key that is unknown, of
+  /// a wrong unit or out of bounds, and checks that the parts go together.
+  void assign(const Json& values);
+
+  /// All values as they stand, in SI.
+  Json values();
+
+ private:
+  void validate() const;
+
+  Json method_values_ = Json::object();
+  std::unique_ptr<TrainingMethod> method_;
+};
+
+/// Reads an experiment file; `overrides` are texts "section.key=value" that win over it.
+Experiment load_experiment(const std::filesystem::path& path,
+                           const std::vector<std::string>& overrides);
+
+/// TOML of all values of `experiment`, with unit and doc line of each.
+std::string to_toml(Experiment& experiment);
+
+/// Table of all parameters for the report: section, name, value, default, unit, bounds, doc,
+/// changed.
+Json parameter_table(Experiment& experiment);
+
+}  // namespace crossloom

@@ -1,0 +1,233 @@
+// An experiment from top to bottom: data, training, fresh chips, summary.
+
+#include "crossloom/experiment/run.h"
+
+#include <chrono>
+#include <cmath>
+
+#include "crossloom/core/files.h"
+#include "crossloom/core/interrupt.h"
+#include "crossloom/evaluation/statistics.h"
+#include "crossloom/experiment/chip_picture.h"
+#include "crossloom/experiment/run_folder.h"
+#include "crossloom/network/architectures.h"
+
+namespace crossloom {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kMetrics = "metrics.jsonl";
+constexpr const char* kTransfer = "transfer.jsonl";
+constexpr const char* kSummary = "summary.json";
+constexpr const char* kChip = "chip.json";
+constexpr const char* kTiming = "timing.json";
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+std::string percent(double share) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f %%", 100 * share);
+  return text;
+}
+
+/// The lines of metrics.jsonl of all methods but `method`, then those of `records`.
+void write_metrics(const RunFolder& folder,
+                   const std::string& method,
+                   const std::vector<EpochRecord>& records) {
+  std::string text;
+  for (const Json& line : read_json_lines(folder.path() / kMetrics)) {
+    if (line.value("method", "") != method) text += line.dump() + "\n";
+  }
+  for (const EpochRecord& record : records) {
+    Json line = {{"method", method}};
+    line.update(to_json(record));
+    text += line.dump() + "\n";
+  }
+  write_file(folder.path() / kMetrics, text);
+}
+
+/// One method of an experiment with the state of its training.
+struct Training {
+  std::string name;
+  std::unique_ptr<TrainingMethod> method;
+  std::unique_ptr<TrainingRun> run;
+};
+
+void save(const RunFolder& folder, const Training& training) {
+  write_safetensors(folder.checkpoint(training.name), training.run->checkpoint());
+  write_metrics(folder, training.name, training.run->records());
+}
+
+/// Trains `name` to its end, from its checkpoint when there is one.
+Training train(const std::string& name,
+               const Experiment& experiment,
+               const Dataset& dataset,
+               const RunFolder& folder,
+               Progress& progress) {
+  Training training;
+  training.name = name;
+  training.method = experiment.make_method(name);
+  training.run = std::make_unique<TrainingRun>(*training.method,
+                                               make_network(experiment.network),
+                                               experiment.hardware,
+                                               dataset,
+                                               experiment.training,
+                                               static_cast<std::uint64_t>(experiment.seed));
+  TrainingRun& run = *training.run;
+  if (fs::exists(folder.checkpoint(name))) {
+    run.restore(read_safetensors(folder.checkpoint(name)));
+    write_metrics(folder, name, run.records());  // in case it was killed between the two files
+    if (!run.is_finished()) {
+      progress.say(name + ": goes on at step " + std::to_string(run.step()) + " of " +
+                   std::to_string(run.num_steps()));
+    }
+  }
+  while (!run.is_finished()) {
+    if (is_interrupted()) {
+      save(folder, training);
+      throw_if_interrupted();
+    }
+    const bool is_epoch_over = run.advance();
+    progress.step(name, run.step(), run.num_steps());
+    if (!is_epoch_over) continue;
+    save(folder, training);
+    const EpochRecord& record = run.records().back();
+    progress.say(name + ": epoch " + std::to_string(record.epoch) + ", accuracy " +
+                 percent(record.test_accuracy));
+  }
+  write_safetensors(folder.weights(name),
+                    {training.method->network().weights(), {{"network", experiment.network}}});
+  return training;
+}
+
+/// Accuracies of what `training` learned on fresh chips, from transfer.jsonl as far as it goes.
+std::vector<double> transfer_to_chips(const Training& training,
+                                      const Experiment& experiment,
+                                      const Dataset& dataset,
+                                      const RunFolder& folder,
+                                      Progress& progress) {
+  const Network& network = training.method->network();
+  const std::vector<double> windows = training.method->windows();
+  const Transfer transfer{network.clone(),
+                          experiment.hardware,
+                          windows.empty() ? largest_weights(network) : windows,
+                          experiment.transfer,
+                          static_cast<std::uint64_t>(experiment.seed)};
+  std::vector<double> accuracies;
+  std::string finished;  // without the piece of a line that a killed process may have left
+  for (const Json& line : read_json_lines(folder.path() / kTransfer)) {
+    finished += line.dump() + "\n";
+    if (line.value("method", "") == training.name)
+      accuracies.push_back(line.value("accuracy", 0.0));
+  }
+  write_file(folder.path() / kTransfer, finished);
+  const std::int64_t chips = experiment.transfer.chips;
+  while (static_cast<std::int64_t>(accuracies.size()) < chips) {
+    throw_if_interrupted();
+    const auto number = static_cast<std::int64_t>(accuracies.size()) + 1;
+    accuracies.push_back(test_on_fresh_chip(transfer, dataset, number));
+    append_line(
+        folder.path() / kTransfer,
+        Json{{"method", training.name}, {"chip", number}, {"accuracy", accuracies.back()}}.dump());
+    progress.step(training.name + " on fresh chips", number, chips);
+  }
+  return accuracies;
+}
+
+std::int64_t num_weights(const Network& network) {
+  std::int64_t count = 0;
+  for (const StoredProduct& stored : network.products()) count += stored.geometry.num_weights();
+  return count;
+}
+
+/// What the summary says of one method.
+Json summarise_training(const Training& training) {
+  const auto& records = training.run->records();
+  Json summary = {{"first_epoch_accuracy", records.front().test_accuracy},
+                  {"accuracy", records.back().test_accuracy},
+                  {"loss", records.back().loss}};
+  const Chip* chip = training.method->chip();
+  if (chip == nullptr) return summary;
+  double updates = 0;
+  for (const std::int64_t count : training.method->num_updates())
+    updates += static_cast<double>(count);
+  double writes = 0;
+  double cells = 0;
+  for (const AnalogProduct& product : chip->products()) {
+    writes += product.cells().write_count.sum().item<double>();
+    cells += static_cast<double>(product.cells().write_count.numel());
+  }
+  const auto weights = static_cast<double>(num_weights(training.method->network()));
+  const auto steps = static_cast<double>(training.run->num_steps());
+  summary["updates_per_weight"] = updates / weights;
+  summary["writes_per_cell"] = writes / cells;
+  summary["reduction"] = updates > 0 ? Json(weights * steps / updates) : Json(nullptr);
+  return summary;
+}
+
+}  // namespace
+
+Json run_experiment(Experiment& experiment, const RunOptions& options, Progress& progress) {
+  const auto start = std::chrono::steady_clock::now();
+  const RunFolder folder(options.out, experiment, options.may_resume);
+  if (folder.has(kSummary)) {
+    progress.say("this run is finished; its results are in " + folder.path().string());
+    return folder.read_json(kSummary);
+  }
+  const Dataset dataset = load_dataset(experiment.data, options.data);
+  progress.say("data: " + dataset.provenance);
+
+  Json timing = folder.has(kTiming) ? folder.read_json(kTiming) : Json::object();
+  Json summary = {{"experiment", experiment.name},
+                  {"seed", experiment.seed},
+                  {"network", experiment.network},
+                  {"method", experiment.method_name},
+                  {"data",
+                   {{"name", dataset.name},
+                    {"is_synthetic", dataset.is_synthetic},
+                    {"test_images",
+                     experiment.training.test_images > 0 ? experiment.training.test_images
+                                                         : dataset.test.images.size(0)}}}};
+  const auto note_time = [&](const std::string& part, std::chrono::steady_clock::time_point since) {
+    timing[part] = timing.value(part, 0.0) + seconds_since(since);
+    folder.write_json(kTiming, timing);
+  };
+
+  std::vector<Training> trainings;
+  std::vector<std::string> names = {experiment.method_name};
+  names.insert(names.end(), experiment.baselines.begin(), experiment.baselines.end());
+  for (const std::string& name : names) {
+    const auto since = std::chrono::steady_clock::now();
+    trainings.push_back(train(name, experiment, dataset, folder, progress));
+    summary["training"][name] = summarise_training(trainings.back());
+    note_time("training " + name, since);
+  }
+
+  for (const Training& training : trainings) {
+    if (experiment.transfer.chips == 0 || training.name == "naive_in_situ") continue;
+    const auto since = std::chrono::steady_clock::now();
+    const std::vector<double> accuracies =
+        transfer_to_chips(training, experiment, dataset, folder, progress);
+    summary["transfer"][training.name] = to_json(summarise(accuracies));
+    progress.say(training.name + " on " + std::to_string(accuracies.size()) + " fresh chips: " +
+                 percent(summarise(accuracies).mean) + " +- " + percent(summarise(accuracies).std));
+    note_time("transfer " + training.name, since);
+  }
+
+  summary["cost"] = to_json(
+      count_cost(make_network(experiment.network), experiment.hardware.array, experiment.cost));
+  folder.write_json(kChip, picture_of_chip(*trainings.front().method));
+  folder.write_json("data.json",
+                    {{"name", dataset.name},
+                     {"provenance", dataset.provenance},
+                     {"is_synthetic", dataset.is_synthetic}});
+  folder.write_json(kSummary, summary);
+  timing["total"] = timing.value("total", 0.0) + seconds_since(start);
+  folder.write_json(kTiming, timing);
+  return summary;
+}
+
+}  // namespace crossloom

@@ -1,0 +1,67 @@
+#include "crossloom/experiment/toml.h"
+
+#include <cmath>
+#include <sstream>
+
+#include <toml++/toml.h>
+
+#include "crossloom/core/files.h"
+
+namespace crossloom {
+namespace {
+
+Json to_json(const toml::node& node) {
+  if (const auto* table = node.as_table()) {
+    Json object = Json::object();
+    for (const auto& [key, value] : *table) object[std::string(key.str())] = to_json(value);
+    return object;
+  }
+  if (const auto* array = node.as_array()) {
+    Json list = Json::array();
+    for (const auto& value : *array) list.push_back(to_json(value));
+    return list;
+  }
+  if (const auto* text = node.as_string()) return text->get();
+  if (const auto* whole = node.as_integer()) return whole->get();
+  if (const auto* number = node.as_floating_point()) return number->get();
+  if (const auto* flag = node.as_boolean()) return flag->get();
+  std::ostringstream message;
+  message << "a date in line " << node.source().begin.line
+          << " (no parameter is a date); give a number, a text, a list or true/false";
+  throw ConfigError(message.str());
+}
+
+}  // namespace
+
+Json read_toml(const std::filesystem::path& path) {
+  const std::string text = read_file(path);
+  try {
+    return to_json(toml::parse(text, path.string()));
+  } catch (const toml::parse_error& error) {
+    std::ostringstream message;
+    message << "cannot read " << path.string() << " (line " << error.source().begin.line
+            << ", column " << error.source().begin.column << ": " << error.description()
+            << "); mend the TOML there";
+    throw ConfigError(message.str());
+  }
+}
+
+Json parse_toml_value(const std::string& text) {
+  try {
+    return to_json(*toml::parse("value = " + text).get("value"));
+  } catch (const toml::parse_error&) {
+    return text;
+  }
+}
+
+std::string to_toml_value(const Json& value) {
+  if (value.is_array()) {
+    std::string list;
+    for (const Json& item : value) list += (list.empty() ? "" : ", ") + to_toml_value(item);
+    return "[" + list + "]";
+  }
+  if (value.is_number_float() && !std::isfinite(value.get<double>())) return "nan";
+  return value.dump();
+}
+
+}  // namespace crossloom
