@@ -1,0 +1,15 @@
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace crossloom {
+
+/// Each adds one command to `app`. The command runs when it is parsed, and throws what goes wrong.
+void add_run_command(CLI::App& app);
+void add_devices_command(CLI::App& app);
+void add_data_command(CLI::App& app);
+void add_report_command(CLI::App& app);
+
+}  // namespace crossloom

@@ -1,0 +1,357 @@
+#include "crossloom/report/report.h"
+
+#include <cmath>
+
+#include "crossloom/core/files.h"
+#include "crossloom/core/units.h"
+#include "crossloom/experiment/run_folder.h"
+
+extern "C" const char crossloom_report_template[];
+extern "C" const char crossloom_report_template_end[];
+
+namespace crossloom {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string fixed(double value, int decimals) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", decimals, value);
+  return text;
+}
+
+std::string percent(double share) {
+  return fixed(100 * share, 2) + " %";
+}
+
+/// Names of methods as a reader knows them.
+std::string title_of(const std::string& method) {
+  if (method == "mixed_precision") return "mixed precision on the chip";
+  if (method == "naive_in_situ") return "naive: every batch programs";
+  if (method == "digital") return "digital float";
+  return method;
+}
+
+/// What the files of a run folder say.
+struct Results {
+  Json summary, parameters, chip, data, timing;
+  std::vector<Json> metrics, transfer;
+
+  explicit Results(const fs::path& folder) {
+    const auto read = [&](const char* file) {
+      const Json json = Json::parse(read_file(folder / file), nullptr, false);
+      if (json.is_discarded()) {
+        throw ConfigError("cannot read " + (folder / file).string() +
+                          " (damaged JSON); run the experiment again");
+      }
+      return json;
+    };
+    if (!fs::exists(folder / "summary.json")) {
+      throw ConfigError("no results in " + folder.string() +
+                        " (there is no summary.json); finish the run with --resume first");
+    }
+    summary = read("summary.json");
+    parameters = read("parameters.json");
+    chip = read("chip.json");
+    data = read("data.json");
+    timing = read("timing.json");
+    metrics = read_json_lines(folder / "metrics.jsonl");
+    transfer = read_json_lines(folder / "transfer.jsonl");
+  }
+
+  std::string method() const { return summary.at("method").get<std::string>(); }
+};
+
+Json card(const std::string& label, const std::string& value, const std::string& note) {
+  return {{"label", label}, {"value", value}, {"note", note}};
+}
+
+Json headline(const Results& results) {
+  Json cards = Json::array();
+  const Json& training = results.summary.at("training");
+  const std::string images =
+      std::to_string(results.summary.at("data").at("test_images").get<std::int64_t>()) +
+      " test images";
+  for (const auto& item : training.items()) {
+    cards.push_back(
+        card(title_of(item.key()), percent(item.value().at("accuracy").get<double>()), images));
+  }
+  const Json& main = training.at(results.method());
+  if (main.contains("updates_per_weight")) {
+    cards.push_back(card("Updates per weight",
+                         fixed(main.at("updates_per_weight").get<double>(), 1),
+                         fixed(main.at("writes_per_cell").get<double>(), 1) + " writes per cell"));
+  }
+  if (main.contains("reduction") && main.at("reduction").is_number()) {
+    cards.push_back(card("Fewer updates than per batch",
+                         fixed(main.at("reduction").get<double>(), 0) + " x",
+                         "against one update of each weight per batch"));
+  }
+  const Json& cost = results.summary.at("cost");
+  cards.push_back(
+      card("Latency per image",
+           format_quantity(cost.at("latency_s").get<double>(), "s", 3),
+           std::to_string(cost.at("total").at("ops").get<std::int64_t>()) + " operations"));
+  cards.push_back(
+      card("Energy per image",
+           format_quantity(cost.at("energy_J").get<double>(), "J", 3),
+           std::to_string(cost.at("total").at("crossbars").get<std::int64_t>()) + " crossbars"));
+  return cards;
+}
+
+/// A value of each epoch for every method.
+Json epochs_chart(const Results& results,
+                  const std::string& title,
+                  const std::string& key,
+                  double factor,
+                  const Json& y) {
+  Json series = Json::array();
+  for (const auto& item : results.summary.at("training").items()) {
+    Json x = Json::array();
+    Json values = Json::array();
+    for (const Json& line : results.metrics) {
+      if (line.value("method", "") != item.key()) continue;
+      x.push_back(line.at("epoch"));
+      values.push_back(factor * line.at(key).get<double>());
+    }
+    series.push_back({{"name", title_of(item.key())}, {"x", x}, {"y", values}});
+  }
+  return {{"kind", "line"},
+          {"title", title},
+          {"x", {{"label", "epoch"}}},
+          {"y", y},
+          {"series", series}};
+}
+
+Json updates_chart(const Results& results) {
+  Json series = Json::array();
+  const Json& products = results.chip.at("products");
+  for (std::size_t i = 0; i < products.size(); ++i) {
+    Json x = Json::array();
+    Json y = Json::array();
+    for (const Json& line : results.metrics) {
+      if (line.value("method", "") != results.method()) continue;
+      x.push_back(line.at("epoch"));
+      y.push_back(line.at("num_updates").at(i));
+    }
+    series.push_back({{"name", products[i].at("name")}, {"x", x}, {"y", y}});
+  }
+  return {{"kind", "line"},
+          {"title", "Weight updates per epoch"},
+          {"note", "Weights whose accumulated update passed the threshold, by layer."},
+          {"x", {{"label", "epoch"}}},
+          {"y", {{"label", "weight updates"}, {"scale", "log"}}},
+          {"series", series}};
+}
+
+Json training_section(const Results& results) {
+  Json charts = Json::array();
+  charts.push_back(epochs_chart(results,
+                                "Test accuracy",
+                                "test_accuracy",
+                                100,
+                                {{"label", "accuracy"}, {"unit", "%"}, {"max", 100}}));
+  charts.push_back(epochs_chart(
+      results, "Training loss", "loss", 1, {{"label", "cross entropy"}, {"scale", "log"}}));
+  if (!results.chip.is_null()) charts.push_back(updates_chart(results));
+  return {
+      {"title", "Training"},
+      {"text",
+       "The chip computes every forward pass of its training; accuracy is that of the chip as it "
+       "stands at the end of the epoch, on images it has not learned from."},
+      {"charts", charts}};
+}
+
+Json wear_section(const Results& results) {
+  Json charts = Json::array();
+  Json series = Json::array();
+  Json rows = Json::array();
+  for (const Json& product : results.chip.at("products")) {
+    const Json& writes = product.at("writes");
+    series.push_back({{"name", product.at("name")},
+                      {"edges", writes.at("edges")},
+                      {"counts", writes.at("counts")}});
+    rows.push_back({product.at("name"),
+                    std::to_string(product.at("rows").get<std::int64_t>()),
+                    std::to_string(product.at("cols").get<std::int64_t>()),
+                    fixed(product.at("mean_writes").get<double>(), 2),
+                    std::to_string(product.at("max_writes").get<std::int64_t>())});
+  }
+  charts.push_back({{"kind", "histogram"},
+                    {"title", "Writes per cell"},
+                    {"note", "How often each memristor was programmed during the whole training."},
+                    {"x", {{"label", "writes"}}},
+                    {"y", {{"label", "cells"}, {"scale", "log"}}},
+                    {"series", series}});
+  Json names = Json::array();
+  Json totals = Json::array();
+  for (const auto& item : results.summary.at("training").items()) {
+    if (!item.value().contains("writes_per_cell")) continue;
+    names.push_back(title_of(item.key()));
+    totals.push_back(item.value().at("writes_per_cell"));
+  }
+  charts.push_back({{"kind", "bar"},
+                    {"title", "Writes per cell, mean over the chip"},
+                    {"x", {{"label", "method"}}},
+                    {"y", {{"label", "writes"}, {"scale", "log"}}},
+                    {"categories", names},
+                    {"series", {{{"name", ""}, {"y", totals}}}}});
+  const auto column = [](const char* label, const char* align) {
+    return Json{{"label", label}, {"align", align}};
+  };
+  return {{"title", "Wear"},
+          {"text", "Every programming of a device is counted."},
+          {"charts", charts},
+          {"tables",
+           {{{"title", "Writes by layer"},
+             {"columns",
+              {column("Layer", "left"),
+               column("Rows", "right"),
+               column("Columns", "right"),
+               column("Mean writes", "right"),
+               column("Most writes", "right")}},
+             {"rows", rows}}}}};
+}
+
+Json chip_section(const Results& results) {
+  Json charts = Json::array();
+  for (const Json& product : results.chip.at("products")) {
+    if (product.at("conductances_uS").empty()) continue;
+    charts.push_back({{"kind", "heatmap"},
+                      {"title", "Conductances of " + product.at("name").get<std::string>()},
+                      {"note", "Positive and negative cell of each weight stand side by side."},
+                      {"x", {{"label", "column"}}},
+                      {"y", {{"label", "row"}}},
+                      {"value", {{"label", "conductance"}, {"unit", "uS"}}},
+                      {"rows", product.at("rows")},
+                      {"cols", product.at("cols")},
+                      {"data", product.at("conductances_uS")}});
+  }
+  return {{"title", "The chip"},
+          {"text",
+           "Conductances of the crossbars when training ended, errors of programming included."},
+          {"charts", charts}};
+}
+
+Json transfer_section(const Results& results) {
+  Json series = Json::array();
+  Json rows = Json::array();
+  for (const auto& item : results.summary.at("transfer").items()) {
+    Json values = Json::array();
+    for (const Json& line : results.transfer) {
+      if (line.value("method", "") == item.key())
+        values.push_back(100 * line.at("accuracy").get<double>());
+    }
+    const Json& s = item.value();
+    const auto number = [&](const char* key) { return percent(s.at(key).get<double>()); };
+    series.push_back({{"name", title_of(item.key())}, {"values", values}});
+    rows.push_back({title_of(item.key()),
+                    std::to_string(s.at("count").get<std::int64_t>()),
+                    number("mean"),
+                    number("std"),
+                    "+- " + number("ci95"),
+                    number("min"),
+                    number("median"),
+                    number("max")});
+  }
+  Json columns = {{{"label", "Trained by"}}};
+  for (const char* label : {"Chips",
+                            "Mean",
+                            "Standard deviation",
+                            "95 % interval of the mean",
+                            "Least",
+                            "Median",
+                            "Most"}) {
+    columns.push_back({{"label", label}, {"align", "right"}});
+  }
+  return {
+      {"title", "Transfer to fresh chips"},
+      {"text",
+       "The trained weights are programmed once on chips that took no part in the training, each "
+       "with errors of its own; only the ranges of its converters are set anew."},
+      {"charts",
+       {{{"kind", "distribution"},
+         {"title", "Accuracy on fresh chips"},
+         {"y", {{"label", "accuracy"}, {"unit", "%"}}},
+         {"series", series}}}},
+      {"tables", {{{"title", "Accuracy on fresh chips"}, {"columns", columns}, {"rows", rows}}}}};
+}
+
+Json cost_section(const Results& results) {
+  const Json& cost = results.summary.at("cost");
+  Json rows = Json::array();
+  const auto add_row = [&](const Json& row) {
+    Json cells = {row.at("name")};
+    for (const char* key : {"devices", "flops", "crossbars", "ops", "tile_ops"}) {
+      cells.push_back(std::to_string(row.at(key).get<std::int64_t>()));
+    }
+    rows.push_back(cells);
+  };
+  for (const Json& product : cost.at("products")) add_row(product);
+  add_row(cost.at("total"));
+  Json columns = {{{"label", "Layer"}}};
+  for (const char* label : {"Devices", "FLOPs", "Crossbars", "Operations", "Crossbar operations"}) {
+    columns.push_back({{"label", label}, {"align", "right"}});
+  }
+  return {
+      {"title", "Cost of one image"},
+      {"text",
+       "Latency " + format_quantity(cost.at("latency_s").get<double>(), "s", 4) + ", energy " +
+           format_quantity(cost.at("energy_J").get<double>(), "J", 4) +
+           ": positions of an output and layers follow one another, crossbars of a layer work at "
+           "the same time."},
+      {"tables", {{{"title", "By layer"}, {"columns", columns}, {"rows", rows}}}}};
+}
+
+}  // namespace
+
+Json report_data(const fs::path& folder) {
+  const Results results(folder);
+  Json warnings = Json::array();
+  if (results.data.at("is_synthetic").get<bool>()) {
+    warnings.push_back("NOT REAL DATA. " + results.data.at("provenance").get<std::string>());
+  }
+  Json sections = {training_section(results)};
+  if (!results.chip.is_null()) {
+    sections.push_back(wear_section(results));
+    sections.push_back(chip_section(results));
+  }
+  if (results.summary.contains("transfer")) sections.push_back(transfer_section(results));
+  sections.push_back(cost_section(results));
+  const Json& summary = results.summary;
+  return {
+      {"title", summary.at("experiment")},
+      {"subtitle",
+       title_of(results.method()) + ", network " + summary.at("network").get<std::string>() +
+           ", seed " + std::to_string(summary.at("seed").get<std::int64_t>()) + ", " +
+           format_quantity(results.timing.value("total", 0.0), "s", 3)},
+      {"warnings", warnings},
+      {"headline", headline(results)},
+      {"sections", sections},
+      {"parameters", results.parameters},
+      {"provenance", {{"crossloom", CROSSLOOM_VERSION}, {"data", results.data.at("provenance")}}}};
+}
+
+std::string render_report(const Json& data) {
+  std::string page(crossloom_report_template, crossloom_report_template_end);
+  const std::string token = "__CROSSLOOM_REPORT_DATA__";
+  const auto at = page.find(token);
+  TORCH_CHECK(at != std::string::npos, "the report's page has no place for its data");
+  std::string json;
+  for (const char c : data.dump(-1, ' ', false, Json::error_handler_t::replace)) {
+    if (c == '<') {
+      json += "\\u003c";  // no text of the data can end the script element
+    } else {
+      json += c;
+    }
+  }
+  return page.replace(at, token.size(), json);
+}
+
+fs::path write_report(const fs::path& folder) {
+  const fs::path path = folder / "report.html";
+  write_file(path, render_report(report_data(folder)));
+  return path;
+}
+
+}  // namespace crossloom
