@@ -26,7 +26,6 @@ int main(int argc, char** argv) {
   CLI::App app("Neural networks on memristor compute-in-memory chips: simulate, train, report.",
                "crossloom");
   app.set_version_flag("--version", "crossloom " CROSSLOOM_VERSION);
-  app.require_subcommand(1);
   crossloom::add_run_command(app);
   crossloom::add_devices_command(app);
   crossloom::add_data_command(app);
@@ -34,6 +33,7 @@ int main(int argc, char** argv) {
   try {
     crossloom::catch_interrupts();
     app.parse(argc, argv);
+    if (app.get_subcommands().empty()) throw CLI::CallForHelp();
     return 0;
   } catch (const CLI::Success& success) {
     return app.exit(success);  // --help, --version

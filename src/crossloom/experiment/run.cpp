@@ -172,12 +172,14 @@ Json summarise_training(const Training& training) {
 
 Json run_experiment(Experiment& experiment, const RunOptions& options, Progress& progress) {
   const auto start = std::chrono::steady_clock::now();
+  // Data that cannot be had are said before anything is written.
+  const bool is_finished = fs::exists(options.out / kSummary);
+  const Dataset dataset = is_finished ? Dataset() : load_dataset(experiment.data, options.data);
   const RunFolder folder(options.out, experiment, options.may_resume);
-  if (folder.has(kSummary)) {
+  if (is_finished) {
     progress.say("this run is finished; its results are in " + folder.path().string());
     return folder.read_json(kSummary);
   }
-  const Dataset dataset = load_dataset(experiment.data, options.data);
   progress.say("data: " + dataset.provenance);
 
   Json timing = folder.has(kTiming) ? folder.read_json(kTiming) : Json::object();

@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""The command line as a user meets it: results, messages, exit codes, stops and kills.
+
+    command_line.py CROSSLOOM SOURCE_DIR
+"""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+CROSSLOOM = pathlib.Path(sys.argv[1]).resolve()
+SOURCE = pathlib.Path(sys.argv[2]).resolve()
+EXPERIMENT = SOURCE / "configs/experiments/lenet_mnist_mixed_precision.toml"
+SMALL = ["--set", "training.epochs=2", "--set", "training.batches_per_epoch=30",
+         "--set", "training.test_images=500", "--set", "transfer.chips=2",
+         "--set", "transfer.test_images=500", "--threads", "1"]
+
+
+def data_dir():
+    given = os.environ.get("CROSSLOOM_DATA")
+    return pathlib.Path(given) if given else SOURCE.parent / "shared/data"
+
+
+class CommandLine(unittest.TestCase):
+    def setUp(self):
+        self.temporary = tempfile.TemporaryDirectory()
+        self.folder = pathlib.Path(self.temporary.name)
+        # Neither ./data nor the user's cache can be found from here, and nothing can be downloaded.
+        self.environment = dict(os.environ, HOME=str(self.folder), https_proxy="http://127.0.0.1:1")
+        self.environment.pop("XDG_CACHE_HOME", None)
+        self.environment.pop("CROSSLOOM_DATA", None)
+
+    def tearDown(self):
+        self.temporary.cleanup()
+
+    def crossloom(self, *arguments, **options):
+        return subprocess.run([CROSSLOOM, *map(str, arguments)], cwd=self.folder, text=True,
+                              capture_output=True, env=self.environment, timeout=300, **options)
+
+    def run_small(self, out, *arguments):
+        return self.crossloom("run", EXPERIMENT, *SMALL, "--offline", "--out", out, *arguments)
+
+    def needs_mnist(self):
+        if not (data_dir() / "mnist/train-images-idx3-ubyte.gz").exists():
+            if os.environ.get("CI"):
+                self.fail(f"no MNIST under {data_dir()}")
+            self.skipTest(f"no MNIST under {data_dir()}")
+        return data_dir()
+
+    def assert_refused(self, result, *parts, code=2):
+        self.assertEqual(result.returncode, code, result.stderr)
+        message = result.stderr.strip().splitlines()[-1]
+        self.assertTrue(message.startswith("crossloom: "), message)
+        for part in parts:
+            self.assertIn(part, message)
+
+    def test_help_lists_every_command_and_parameter(self):
+        text = self.crossloom("--help").stdout
+        for command in ("run", "devices", "data", "report"):
+            self.assertIn(command, text)
+        text = self.crossloom("run", "--help").stdout
+        for parameter in ("[device]", "i_max", "after_write", "op_time", "--resume"):
+            self.assertIn(parameter, text)
+
+    def test_devices_shows_parameters_with_units(self):
+        self.assertIn("pcm_nandakumar2019", self.crossloom("devices").stdout)
+        text = self.crossloom("devices", "bulk_switching_wu2023").stdout
+        self.assertIn("g_max = 32.9 uS", text)
+        self.assert_refused(self.crossloom("devices", "pcm"), "'pcm'", "pcm_nandakumar2019")
+
+    def test_mistakes_get_one_message_and_exit_code_2(self):
+        for arguments, part in [
+            (["run"], "experiment"),
+            (["run", "absent.toml"], "absent.toml"),
+            (["run", EXPERIMENT, "--set", "device.g_mx=1"], "g_mx"),
+            (["run", EXPERIMENT, "--set", "device.g_max=3 V"], "3 V"),
+            (["run", EXPERIMENT, "--set", "device.model=pcm"], "unknown name 'pcm'"),
+            (["run", EXPERIMENT, "--set", "device.g_max=1 S"], "out of bounds"),
+            (["run", EXPERIMENT, "--set", "adc.i_max=0"], "i_max"),
+            (["run", EXPERIMENT, "--data-dir", "nowhere"], "nowhere"),
+            (["report", "nowhere"], "nowhere"),
+            (["data", "fetch", "mnits"], "mnits"),
+            (["fly"], "fly"),
+        ]:
+            with self.subTest(arguments=arguments):
+                result = self.crossloom(*arguments)
+                self.assert_refused(result, part)
+                self.assertEqual(len(result.stderr.strip().splitlines()), 1, result.stderr)
+        self.assertFalse((self.folder / "runs").exists(), "a refused run leaves nothing")
+
+    def test_damaged_mnist_is_refused(self):
+        source = self.needs_mnist() / "mnist"
+        for name, damage in [("cut", lambda b: b[:len(b) // 2]),
+                             ("flipped", lambda b: b[:5000] + bytes([b[5000] ^ 4]) + b[5001:])]:
+            folder = self.folder / name
+            folder.mkdir()
+            for file in source.iterdir():
+                contents = file.read_bytes()
+                if file.name.startswith("train-images"):
+                    contents = damage(contents)
+                (folder / file.name).write_bytes(contents)
+            result = self.run_small("out-" + name, "--data-dir", folder)
+            self.assert_refused(result, "train-images")
+        (self.folder / "cut/t10k-labels-idx1-ubyte.gz").unlink()
+        self.assert_refused(self.run_small("out-missing", "--data-dir", self.folder / "cut"),
+                            "t10k-labels")
+
+    def test_offline_the_stand_in_is_said_everywhere(self):
+        result = self.run_small("a")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("SYNTHETIC DIGITS", result.stderr)
+        self.assertIn("NOT REAL DATA", result.stdout)
+        self.assertIn("NOT REAL DATA", (self.folder / "a/report.html").read_text())
+        self.assertTrue(json.loads((self.folder / "a/summary.json").read_text())["data"]["is_synthetic"])
+
+    def test_one_seed_gives_one_summary(self):
+        place = self.needs_mnist()
+        for out in ("a", "b"):
+            self.assertEqual(self.run_small(out, "--data-dir", place).returncode, 0)
+        first, second = ((self.folder / out / "summary.json").read_bytes() for out in ("a", "b"))
+        self.assertEqual(first, second)
+        self.assertEqual(self.run_small("c", "--data-dir", place, "--seed", "2").returncode, 0)
+        self.assertNotEqual(first, (self.folder / "c/summary.json").read_bytes())
+
+    def test_stopped_and_killed_runs_are_resumed_to_the_same_result(self):
+        place = self.needs_mnist()
+        self.assertEqual(self.run_small("whole", "--data-dir", place).returncode, 0)
+        for name, number, code in [("stopped", signal.SIGINT, 130), ("killed", signal.SIGKILL, -9)]:
+            out = self.folder / name
+            command = [CROSSLOOM, "run", EXPERIMENT, *SMALL, "--offline", "--data-dir", place, "--out", out]
+            with subprocess.Popen(list(map(str, command)), cwd=self.folder, env=self.environment,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+                for line in process.stderr:  # until the first epoch is over
+                    if "epoch 0" in line:
+                        break
+                time.sleep(0.05)
+                process.send_signal(number)
+                rest = process.stderr.read()
+            self.assertEqual(process.returncode, code)
+            if number == signal.SIGINT:
+                self.assertIn("--resume", rest)
+            self.assert_refused(self.run_small(name, "--data-dir", place), "--resume")
+            self.assertEqual(self.run_small(name, "--data-dir", place, "--resume").returncode, 0)
+            self.assertEqual((out / "summary.json").read_bytes(),
+                             (self.folder / "whole/summary.json").read_bytes())
+
+    def test_report_can_be_written_again(self):
+        self.run_small("a")
+        report = self.folder / "a/report.html"
+        before = report.read_bytes()
+        report.unlink()
+        self.assertEqual(self.crossloom("report", "a").returncode, 0)
+        self.assertEqual(report.read_bytes(), before)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)
