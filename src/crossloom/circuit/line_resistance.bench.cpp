@@ -1,4 +1,5 @@
-// Effective matrix of one n x n array beside at::matmul of the same shape with a batch of 128.
+// Effective matrix of one n x n array, and 16 inputs of sinh cells, beside at::matmul of the same
+// shape with a batch of 128.
 // Goals: 128 in 40 ms, 256 in 300 ms, 512 in 3 s, on two threads.
 
 #include "crossloom/circuit/line_resistance.h"
@@ -6,6 +7,7 @@
 #include <ATen/Parallel.h>
 #include <benchmark/benchmark.h>
 
+#include "crossloom/circuit/sinh_cells.h"
 #include "crossloom/core/random.h"
 
 namespace crossloom {
@@ -45,6 +47,14 @@ void approximate(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(approximate_conductance(g, kLines));
 }
 BENCHMARK(approximate)->Apply(sizes);
+
+void sinh_cells_16_inputs(benchmark::State& state) {
+  at::set_num_threads(static_cast<int>(state.range(1)));
+  const Tensor g = cells(state);
+  const Tensor v = 0.5 * Rng(2).uniform({16, state.range(0)});
+  for (auto _ : state) benchmark::DoNotOptimize(solve_nonlinear(g, 3, v, kLines).i);
+}
+BENCHMARK(sinh_cells_16_inputs)->Apply(sizes);
 
 }  // namespace
 }  // namespace crossloom

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::int64_t kRowsAtOnce = 8;
 constexpr double kLargestExponent = 100;
-constexpr double kSmallestStep = 1e-9;
+constexpr int kMaxHalvings = 30;
 
 using Cells = std::vector<double>;  // [R, C]
 
@@ -41,27 +41,23 @@ void drop_in_columns(
   }
 }
 
-/// `line_drop` of `num` <= kRowsAtOnce rows from `x` on: added to `out`. The rows go side by side,
+/// `line_drop` of the rows of `x`, at most kRowsAtOnce: added to `out`. The rows go side by side,
 /// since each is a chain of dependent sums. `flow` [C, kRowsAtOnce] is scratch.
 CROSSLOOM_VECTOR
-void add_drop_in_rows(const double* x,
-                      std::int64_t num,
-                      std::int64_t cols,
-                      const LineResistance& lines,
-                      double* flow,
-                      double* out) {
+void add_drop_in_rows(
+    const double* x, Shape n, const LineResistance& lines, double* flow, double* out) {
   double sum[kRowsAtOnce] = {};
-  for (std::int64_t c = cols - 1; c >= 0; --c) {
-    for (std::int64_t r = 0; r < num; ++r) {
-      sum[r] += x[r * cols + c];
+  for (std::int64_t c = n.cols - 1; c >= 0; --c) {
+    for (std::int64_t r = 0; r < n.rows; ++r) {
+      sum[r] += x[r * n.cols + c];
       flow[c * kRowsAtOnce + r] = sum[r];
     }
   }
-  for (std::int64_t r = 0; r < num; ++r) sum[r] *= lines.r_driver;
-  for (std::int64_t c = 0; c < cols; ++c) {
-    for (std::int64_t r = 0; r < num; ++r) {
+  for (std::int64_t r = 0; r < n.rows; ++r) sum[r] *= lines.r_driver;
+  for (std::int64_t c = 0; c < n.cols; ++c) {
+    for (std::int64_t r = 0; r < n.rows; ++r) {
       sum[r] += lines.r_row * flow[c * kRowsAtOnce + r];
-      out[r * cols + c] += sum[r];
+      out[r * n.cols + c] += sum[r];
     }
   }
 }
@@ -148,8 +144,7 @@ class Newton {
     drop_in_columns(x.data(), n_, lines_, column_scratch_.data(), out.data());
     for (std::int64_t r = 0; r < n_.rows; r += kRowsAtOnce) {
       add_drop_in_rows(x.data() + r * n_.cols,
-                       std::min(kRowsAtOnce, n_.rows - r),
-                       n_.cols,
+                       {std::min(kRowsAtOnce, n_.rows - r), n_.cols},
                        lines_,
                        row_scratch_.data(),
                        out.data() + r * n_.cols);
@@ -176,6 +171,13 @@ class Newton {
     return energy;
   }
 
+  /// out = (1 + s W s) x
+  void apply(const Cells& x, Cells& out) {
+    for (std::size_t k = 0; k < x.size(); ++k) step_[k] = root_[k] * x[k];
+    drop(step_, out);
+    for (std::size_t k = 0; k < x.size(); ++k) out[k] = x[k] + root_[k] * out[k];
+  }
+
   /// step = -(1 + W i')^-1 residual, by conjugate gradients for y = s step until their residual has
   /// fallen to `tolerance` of its first size.
   void find_step(double tolerance) {
@@ -189,9 +191,7 @@ class Newton {
     const double goal = rr * tolerance * tolerance;
     const std::size_t limit = 10 * g_.size() + 100;
     for (std::size_t iteration = 0; iteration < limit && rr > goal; ++iteration) {
-      for (std::size_t k = 0; k < g_.size(); ++k) step_[k] = root_[k] * p_[k];
-      drop(step_, q_);
-      for (std::size_t k = 0; k < g_.size(); ++k) q_[k] = p_[k] + root_[k] * q_[k];
+      apply(p_, q_);
       const double alpha = rr / dot(p_, q_);
       add(y_, alpha, p_);
       add(r_, -alpha, q_);
@@ -209,7 +209,8 @@ class Newton {
     double descent = 0;
     for (std::size_t k = 0; k < g_.size(); ++k) descent += residual_[k] * slope_[k] * step_[k];
     y_ = d_;
-    for (double t = 1; t > kSmallestStep; t /= 2) {
+    double t = 1;
+    for (int halvings = 0; halvings < kMaxHalvings; ++halvings, t /= 2) {
       for (std::size_t k = 0; k < g_.size(); ++k) d_[k] = y_[k] + t * step_[k];
       const double next = evaluate(v, d_);
       if (largest(residual_) <= 0.5 * residuals.back() || next <= energy + 1e-4 * t * descent) {
