@@ -34,6 +34,16 @@ bool is_real(const Tensor& tensor) {
   return tensor.is_floating_point() || at::isIntegralType(tensor.scalar_type(), false);
 }
 
+/// Products of conductances and resistances must stay far from the largest double.
+void require_no_overflow(const Tensor& g, const LineResistance& lines) {
+  const double g_max = g.max().item<double>();
+  const double r_sum = lines.r_row + lines.r_col + lines.r_driver + lines.r_sense;
+  if (g_max * r_sum * static_cast<double>(g.numel()) < 1e100) return;
+  throw ConfigError("conductances of up to " + text_of(g_max) + " S with line resistances of " +
+                    text_of(r_sum) +
+                    " Ohm (the nodal equations overflow); give physical values in S and Ohm");
+}
+
 /// Blocks of an array, from left to right, then from the bottom up.
 struct BlockGrid {
   std::vector<PortBlock> blocks;
@@ -75,6 +85,7 @@ Tensor reduce(const Tensor& g_cells, const LineResistance& lines, std::int64_t m
   lines.validate();
   const Tensor g = g_cells.detach().to(at::kCPU, at::kDouble).contiguous();
   if (lines.is_ideal()) return g.clone();
+  require_no_overflow(g, lines);
   const LeafGrid leaves(g.size(0), g.size(1), max_leaf);
   BlockGrid grid{reduce_leaves(g, lines, leaves), leaves.down, leaves.across};
   while (grid.blocks.size() > 1) grid = join_pairs(grid);

@@ -44,6 +44,8 @@ void require_inputs(const Tensor& v, const Tensor& g);
 /// to their ports and joined two by two, about 30 n^3 multiply-adds for n x n cells, nearly all in
 /// matrix products. Well conditioned down to resistances of zero (where the result is `g`, bit for
 /// bit), since blocks are described by voltages at one end of a line and currents at the other.
+/// Driven at the bottom of the columns and read at the left of the rows, through the same
+/// resistances, the array is the transposed matrix.
 ///
 ///   g        [R, C]  S  conductances of the cells, >= 0; 0 is an absent cell
 ///   returns  [R, C]  S  in double, on the CPU
@@ -61,8 +63,8 @@ struct ApproximateConductance {
 
 /// `effective_conductance` in one pass over the cells.
 ///
-///   g_approx = g / (1 + rho),  rho = W g,  bound = kappa^2 (2 - kappa) / (1 - kappa),  kappa = max
-///   rho
+///   g_approx = g / (1 + rho),  rho = W g
+///   bound = kappa^2 (2 - kappa) / (1 - kappa),  kappa = max rho
 ///
 /// W x is the voltage that the lines lose up to each cell when the cells draw the currents x; rho
 /// is the share lost if every cell had the whole voltage. From the series (1 + W g)^-1 = 1 - W g +

@@ -124,6 +124,16 @@ TEST(LineResistance, EffectiveMatrixIsThatOfADenseSolution) {
   }
 }
 
+TEST(LineResistance, LosesNoDigitsWhereTheLinesTakeNearlyEverything) {
+  const LineResistance lines{1000, 700, 100, 30};
+  for (const double factor : {1e3, 1e6, 1e9, 1e12, 1e20}) {
+    const Tensor g = factor * decades(9, 12, 3);
+    EXPECT_LT(largest_relative_error(effective_conductance(g, lines), solved_densely(g, lines)),
+              1e-13)
+        << factor;
+  }
+}
+
 TEST(LineResistance, JoinedBlocksAreTheArrayBuiltCellByCell) {
   for (const auto& [rows, cols] : {std::pair{40, 24}, {8, 70}, {63, 3}, {25, 41}}) {
     const Tensor g = decades(rows, cols, 5);
@@ -254,6 +264,15 @@ TEST(LineResistance, ShapesThatAreNoArrayAreNamed) {
     const std::string message = message_of([&g = g] { effective_conductance(g, {1, 1, 0, 0}); });
     EXPECT_EQ(message.find("conductances of shape ["), 0) << message;
   }
+}
+
+TEST(LineResistance, EquationsThatOverflowAreAClearError) {
+  const Tensor g = at::full({20, 20}, 1e200, at::kDouble);
+  const std::string message = message_of([&] { effective_conductance(g, {1e200, 0, 0, 0}); });
+  EXPECT_EQ(
+      message,
+      "conductances of up to 1e+200 S with line resistances of 1e+200 Ohm (the nodal equations "
+      "overflow); give physical values in S and Ohm");
 }
 
 TEST(LineResistance, ImpossibleResistancesAreNamed) {
