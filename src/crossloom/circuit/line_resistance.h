@@ -41,7 +41,7 @@ void require_inputs(const Tensor& v, const Tensor& g);
 /// The array of linear cells as its ports see it: the currents into ground are `i = v @ returned`.
 ///
 /// Exact nodal analysis in double, without solving for node voltages: blocks of cells are reduced
-/// to their ports and joined two by two, about 30 n^3 multiply-adds for n x n cells, nearly all in
+/// to their ports and joined two by two, about 42 n^3 multiply-adds for n x n cells, nearly all in
 /// matrix products. Well conditioned down to resistances of zero (where the result is `g`, bit for
 /// bit), since blocks are described by voltages at one end of a line and currents at the other.
 /// Driven at the bottom of the columns and read at the left of the rows, through the same
@@ -51,7 +51,7 @@ void require_inputs(const Tensor& v, const Tensor& g);
 ///   returns  [R, C]  S  in double, on the CPU
 Tensor effective_conductance(const Tensor& g, const LineResistance& lines);
 
-/// The same by adding one cell after the other to one block: n^2 updates of rank one, 8 n^4
+/// The same by adding one cell after the other to one block: n^2 updates of rank one, 5 n^4
 /// multiply-adds. The plain loop that `effective_conductance` is checked against.
 Tensor effective_conductance_by_cells(const Tensor& g, const LineResistance& lines);
 
