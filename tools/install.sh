@@ -10,7 +10,7 @@ packages=(
   nlohmann-json3-dev libtomlplusplus-dev libcli11-dev
   libgtest-dev libbenchmark-dev
 )
-[ "${1:-}" = "--with-tests" ] && packages+=(chromium)
+[ "${1:-}" = "--with-tests" ] && packages+=(chromium ngspice)
 # Any node from 18 on builds the report's page.
 command -v npm >/dev/null || packages+=(nodejs npm)
 

@@ -28,6 +28,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "crossloom " CROSSLOOM_VERSION);
   crossloom::add_run_command(app);
   crossloom::add_devices_command(app);
+  crossloom::add_circuit_command(app);
   crossloom::add_data_command(app);
   crossloom::add_report_command(app);
   try {
