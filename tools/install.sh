@@ -3,7 +3,7 @@
 set -euo pipefail
 
 packages=(
-  build-essential cmake ninja-build pkg-config ccache python3 ca-certificates
+  build-essential cmake ninja-build pkg-config python3 ca-certificates
   libtorch-dev        # tensors, autograd
   libopenblas0-openmp # the default OpenBLAS fights with LibTorch's threads
   librandom123-dev libcurl4-openssl-dev libssl-dev zlib1g-dev

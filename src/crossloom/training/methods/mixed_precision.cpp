@@ -17,8 +17,7 @@ namespace {
 /// The digital weights take the value that was asked for, never what the cells really hold: the
 /// array is read once, at the start, and not again. After a reset nothing of the sum is left; with
 /// keep_remainder n = trunc((s - w) / threshold) thresholds are taken from it. Sums never leave the
-/// window. `naive_in_situ` is the same with a threshold of zero: every batch programs every weight
-/// that its optimiser step moved.
+/// window.
 /// Source: Y. Wu et al., Advanced Materials 2023, doi:10.1002/adma.202305465 (reset, write–verify,
 /// digital backward); S. R. Nandakumar et al., Frontiers in Neuroscience 2020,
 /// doi:10.3389/fnins.2020.00406 (keep_remainder, blind pulses, on-array backward).
@@ -41,21 +40,25 @@ class MixedPrecision : public TrainingMethod {
     network_->initialise(Rng(seed).fork(Purpose::kInitialisation));
     chip_ = std::make_unique<Chip>(
         *network_, hardware, std::vector<double>(network_->products().size(), w_max_), seed, 0);
-    read_first_weights(seed);
-    std::vector<Tensor> sums;
+    seed_ = seed;
+    if (first_ == First::kProgrammed) chip_->program(*network_);
+    for (const StoredProduct& stored : network_->products()) {
+      sums_.push_back(stored.weight.clone());
+    }
+    read_weights(kFirstRead);
+    set_first_scales();
     std::vector<Tensor> others;
     for (StoredProduct& stored : network_->products()) {
       stored.weight.requires_grad_();
-      sums_.push_back(stored.weight.detach().clone());
-      sums.push_back(sums_.back());
       others.push_back(stored.bias.requires_grad_());
       if (scale_ == Scale::kTrained) others.push_back(stored.log_scale.requires_grad_());
     }
-    optimiser_ = std::make_unique<Optimiser>(optimiser, sums, others);
+    optimiser_ = std::make_unique<Optimiser>(optimiser, sums_, others);
     num_updates_.assign(network_->products().size(), 0);
   }
 
   double step(const Batch& batch) override {
+    before_step(batch.step);
     optimiser_->zero_grad();
     for (StoredProduct& stored : network_->products()) stored.weight.mutable_grad() = Tensor();
     ChipRead read;
@@ -122,6 +125,21 @@ class MixedPrecision : public TrainingMethod {
   }
 
  protected:
+  /// What a method does with its weights before a batch.
+  virtual void before_step(std::int64_t /*step*/) {}
+
+  /// Reads the array; the digital weights are what it holds, and nothing is accumulated.
+  void read_weights(std::uint64_t read) {
+    const torch::NoGradGuard no_grad;
+    for (std::size_t i = 0; i < sums_.size(); ++i) {
+      Rng rng = stream(seed_, {0, i, 0}, Purpose::kRead).fork(read);
+      const Tensor weight =
+          chip_->products()[i].read_weights(chip_->clock(), rng).clamp(-w_max_, w_max_);
+      network_->products()[i].weight.copy_(weight);
+      sums_[i].copy_(weight);
+    }
+  }
+
   void describe_common(ParamList& params) {
     params.add("w_max",
                w_max_,
@@ -170,15 +188,11 @@ class MixedPrecision : public TrainingMethod {
   enum class Scale { kTrained, kFixed };
   enum class First { kPristine, kProgrammed };
 
-  /// Reads the array once; the digital weights are what it holds. The scale of a layer makes the
-  /// spread of its outputs `scale_gain` times that of its inputs.
-  void read_first_weights(std::uint64_t seed) {
-    const torch::NoGradGuard no_grad;
-    if (first_ == First::kProgrammed) chip_->program(*network_);
-    for (std::size_t i = 0; i < network_->products().size(); ++i) {
-      StoredProduct& stored = network_->products()[i];
-      Rng rng = stream(seed, {0, i, 0}, Purpose::kRead).fork(~std::uint64_t{0});
-      stored.weight = chip_->products()[i].read_weights(chip_->clock(), rng).clamp(-w_max_, w_max_);
+  static constexpr std::uint64_t kFirstRead = ~std::uint64_t{0};
+
+  /// The scale of a layer makes the spread of its outputs `scale_gain` times that of its inputs.
+  void set_first_scales() {
+    for (StoredProduct& stored : network_->products()) {
       const double rms = stored.weight.square().mean().sqrt().item<double>();
       const double spread = rms * std::sqrt(static_cast<double>(stored.geometry.num_rows()));
       stored.log_scale = torch::tensor(static_cast<float>(std::log(scale_gain_ / spread)));
@@ -218,6 +232,7 @@ class MixedPrecision : public TrainingMethod {
     if (after_write_ == AfterWrite::kReset) sum.copy_(torch::where(fires, weight, sum));
   }
 
+  std::uint64_t seed_ = 0;
   double w_max_ = 0.2;
   AfterWrite after_write_ = AfterWrite::kReset;
   Programming programming_ = Programming::kWriteVerify;
@@ -235,11 +250,37 @@ class MixedPrecision : public TrainingMethod {
 };
 
 /// Every batch programs every weight that its optimiser step moved: the baseline that mixed
-/// precision is measured against. The digital copy of the weights is kept as there.
+/// precision is measured against.
+///
+/// By default the weights are only in the array: each batch reads it once, adds the step and
+/// programs the sum, so that errors of reads and writes pile up. With a digital copy the step is
+/// added to what was asked for before; errors do not pile up then, but every cell is still written
+/// at every batch.
 class NaiveInSitu final : public MixedPrecision {
  public:
   NaiveInSitu() { threshold_ = 0; }
-  void describe(ParamList& params) override { describe_common(params); }
+
+  void describe(ParamList& params) override {
+    params.add_choice<Weights>(
+        "weights",
+        weights_,
+        {{"in_array", Weights::kInArray}, {"digital_copy", Weights::kDigitalCopy}},
+        "where the weights are kept from batch to batch");
+    describe_common(params);
+  }
+
+ protected:
+  void before_step(std::int64_t step) override {
+    if (weights_ == Weights::kInArray)
+      read_weights(static_cast<std::uint64_t>(step) + kReadsOfWeights);
+  }
+
+ private:
+  enum class Weights { kInArray, kDigitalCopy };
+  // Reads of the weights are numbered apart from the passes of images.
+  static constexpr std::uint64_t kReadsOfWeights = std::uint64_t{1} << 41;
+
+  Weights weights_ = Weights::kInArray;
 };
 
 const RegisteredMethod<MixedPrecision> registered_mixed{"mixed_precision"};
