@@ -1,0 +1,107 @@
+#include "crossloom/programming/assignment.h"
+
+#include <algorithm>
+
+namespace crossloom {
+
+using assignment_kernels::kFar;
+
+const std::vector<std::int32_t>& AssignmentSolver::solve(const std::vector<std::int32_t>& cost,
+                                                         std::int32_t n) {
+  n_ = n;
+  col_of_row_.assign(n, -1);
+  row_of_col_.assign(n, -1);
+  price_.assign(n, 0);
+  distance_.resize(n);
+  open_.resize(n);
+  from_.resize(n);
+  free_rows_.clear();
+  for (std::int32_t row = 0; row < n; ++row) free_rows_.push_back(row);
+  for (int pass = 0; pass < 3; ++pass) reduce_rows(cost);
+  for (const std::int32_t row : free_rows_) augment(cost, row);
+  return col_of_row_;
+}
+
+/// Every free row takes its cheapest column, whose price falls until the row's second choice is as
+/// cheap; whom it displaces is free again.
+void AssignmentSolver::reduce_rows(const std::vector<std::int32_t>& cost) {
+  std::vector<std::int32_t> still_free;
+  std::int32_t budget = 8 * n_;  // ends long chains of displacements; augmenting does the rest
+  for (std::size_t next = 0; next < free_rows_.size(); ++next) {
+    std::int32_t row = free_rows_[next];
+    while (true) {
+      const auto choice =
+          assignment_kernels::two_smallest(&cost[static_cast<std::size_t>(row) * n_], price_.data(), n_);
+      std::int32_t col = choice.col;
+      if (choice.smallest == choice.second && row_of_col_[col] >= 0) {
+        // A free column of the same price, if there is one.
+        for (std::int32_t j = col + 1; j < n_; ++j) {
+          if (row_of_col_[j] < 0 &&
+              cost[static_cast<std::size_t>(row) * n_ + j] - price_[j] == choice.smallest) {
+            col = j;
+            break;
+          }
+        }
+      }
+      const std::int32_t displaced = row_of_col_[col];
+      if (displaced >= 0 && choice.smallest == choice.second) {
+        still_free.push_back(row);
+        break;
+      }
+      price_[col] -= choice.second - choice.smallest;
+      row_of_col_[col] = row;
+      col_of_row_[row] = col;
+      if (displaced < 0) break;
+      col_of_row_[displaced] = -1;
+      row = displaced;
+      if (--budget < 0) {
+        still_free.push_back(row);
+        break;
+      }
+    }
+  }
+  free_rows_ = std::move(still_free);
+}
+
+void AssignmentSolver::augment(const std::vector<std::int32_t>& cost, std::int32_t free_row) {
+  std::fill(distance_.begin(), distance_.end(), kFar - 1);
+  std::fill(open_.begin(), open_.end(), 0);
+  settled_.clear();
+  std::int32_t row = free_row;
+  std::int32_t offset = 0;
+  std::int32_t end = -1;
+  std::int32_t length = 0;
+  while (true) {
+    length = assignment_kernels::relax(&cost[static_cast<std::size_t>(row) * n_],
+                                       price_.data(),
+                                       offset,
+                                       row,
+                                       n_,
+                                       distance_.data(),
+                                       open_.data(),
+                                       from_.data());
+    std::int32_t next = -1;
+    for (std::int32_t j = 0; j < n_; ++j) {
+      if (open_[j] != length) continue;
+      next = j;
+      if (row_of_col_[j] < 0) break;
+    }
+    if (row_of_col_[next] < 0) {
+      end = next;
+      break;
+    }
+    open_[next] = kFar;
+    settled_.push_back(next);
+    row = row_of_col_[next];
+    offset = length - (cost[static_cast<std::size_t>(row) * n_ + next] - price_[next]);
+  }
+  for (const std::int32_t col : settled_) price_[col] += distance_[col] - length;
+  while (true) {
+    const std::int32_t before = from_[end];
+    row_of_col_[end] = before;
+    std::swap(end, col_of_row_[before]);
+    if (before == free_row) break;
+  }
+}
+
+}  // namespace crossloom

@@ -1,0 +1,182 @@
+#include "crossloom/programming/rows.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "crossloom/programming/flip_count.h"
+
+namespace crossloom {
+
+std::vector<std::int32_t> WordChooser::candidates(int q, std::int64_t budget) const {
+  const int largest = (1 << options_.bits) - 1;
+  const bool is_outside = options_.sign == SignCoding::kPhase;
+  const int centre = is_outside ? std::abs(q) : q;
+  std::vector<std::int32_t> values = {centre};
+  for (int step = 1; step <= budget; ++step) {  // nearest first
+    if (centre - step >= (is_outside ? 0 : -largest)) values.push_back(centre - step);
+    if (centre + step <= largest) values.push_back(centre + step);
+  }
+  return values;
+}
+
+/// The pair p - n = value with the fewest differences to `present`: bit by bit from the top, with the
+/// costs of the lower bits from `fewest_pair_flips`' recursion.
+std::uint32_t WordChooser::nearest_pair(std::int32_t value, std::uint32_t present) const {
+  constexpr int kNever = 1000;
+  const int bits = static_cast<int>(options_.bits);
+  int cost[kMaxBits + 1][2] = {{0, kNever}};  // [bits done][borrow]
+  const auto p = [&](int bit) { return static_cast<int>(present >> bit & 1U); };
+  const auto n = [&](int bit) { return static_cast<int>(present >> (bit + bits) & 1U); };
+  const auto equal = [&](int bit) { return std::min(p(bit) + n(bit), 2 - p(bit) - n(bit)); };
+  for (int bit = 0; bit < bits; ++bit) {
+    const int plus = 1 - p(bit) + n(bit);
+    const int minus = p(bit) + 1 - n(bit);
+    const int* done = cost[bit];
+    const bool is_one = (value >> bit & 1) != 0;
+    cost[bit + 1][0] = is_one ? done[0] + plus : std::min(done[0] + equal(bit), done[1] + plus);
+    cost[bit + 1][1] = is_one ? std::min(done[0] + minus, done[1] + equal(bit)) : done[1] + minus;
+  }
+  std::uint32_t word = 0;
+  int borrow = value < 0 ? 1 : 0;
+  for (int bit = bits - 1; bit >= 0; --bit) {
+    const bool is_one = (value >> bit & 1) != 0;
+    const int* done = cost[bit];
+    int digit = 0;  // p - n
+    if (borrow == 0) {
+      digit = is_one || done[1] + 1 - p(bit) + n(bit) < done[0] + equal(bit) ? 1 : 0;
+      borrow = is_one || digit == 0 ? 0 : 1;
+    } else {
+      digit = is_one && done[1] + equal(bit) <= done[0] + p(bit) + 1 - n(bit) ? 0 : -1;
+      borrow = is_one && digit == -1 ? 0 : 1;
+    }
+    const bool both = digit == 0 && p(bit) + n(bit) > 2 - p(bit) - n(bit);
+    // One of the two set and equal digits wanted: either way costs one write; clear it.
+    if (digit == 1 || both) word |= std::uint32_t{1} << bit;
+    if (digit == -1 || both) word |= std::uint32_t{1} << (bit + bits);
+  }
+  return word;
+}
+
+std::uint32_t WordChooser::choose(int q, std::int64_t budget, std::uint32_t present) const {
+  const bool is_pair = options_.sign == SignCoding::kRedundantPair;
+  if (budget == 0 && !is_pair) return encode(options_.sign, options_.bits, q);
+  std::uint32_t best = 0;
+  std::int32_t fewest = 1000;
+  for (const std::int32_t value : candidates(q, budget)) {
+    const std::uint32_t word =
+        is_pair ? nearest_pair(value, present) : encode(options_.sign, options_.bits, value);
+    std::int32_t flips = 0;
+    fewest_flips(&present, 1, &word, 1, static_cast<int>(options_.cell_bits), &flips);
+    if (flips < fewest) {
+      fewest = flips;
+      best = word;
+    }
+  }
+  return best;
+}
+
+void WordChooser::count(int q, std::int64_t budget, const std::vector<std::uint32_t>& present,
+                        std::int32_t* flips) const {
+  const std::vector<std::int32_t> values = candidates(q, budget);
+  if (options_.sign == SignCoding::kRedundantPair) {
+    fewest_pair_flips(present.data(),
+                      present.size(),
+                      values.data(),
+                      values.size(),
+                      static_cast<int>(options_.bits),
+                      flips);
+    return;
+  }
+  std::vector<std::uint32_t> words;
+  words.reserve(values.size());
+  for (const std::int32_t value : values) words.push_back(encode(options_.sign, options_.bits, value));
+  fewest_flips(present.data(),
+               present.size(),
+               words.data(),
+               words.size(),
+               static_cast<int>(options_.cell_bits),
+               flips);
+}
+
+void RowAssigner::assign(std::int32_t* section, const std::int16_t* values, std::int64_t budget,
+                         const std::vector<std::uint32_t>& present) {
+  if (options_.assignment == RowAssignment::kMultiset) keep_equal(section, values, present);
+  if (options_.assignment == RowAssignment::kHungarian) solve(section, values, budget, present);
+}
+
+void RowAssigner::keep_equal(std::int32_t* section, const std::int16_t* values,
+                             const std::vector<std::uint32_t>& present) const {
+  const std::size_t rows = present.size();
+  using Held = std::pair<std::uint32_t, std::int32_t>;  // bits, and the weight or row they belong to
+  std::vector<Held> weights;
+  std::vector<Held> places;
+  for (std::size_t row = 0; row < rows; ++row) {
+    if (section[row] >= 0) {
+      weights.emplace_back(encode(options_.sign, options_.bits, values[section[row]]), section[row]);
+    }
+    places.emplace_back(present[row], static_cast<std::int32_t>(row));
+  }
+  std::sort(weights.begin(), weights.end());
+  std::sort(places.begin(), places.end());
+  std::fill_n(section, rows, -1);
+  std::vector<std::int32_t> moving;
+  std::vector<std::int32_t> rows_left;
+  std::size_t place = 0;
+  for (const auto& [word, weight] : weights) {
+    while (place < rows && places[place].first < word) rows_left.push_back(places[place++].second);
+    if (place < rows && places[place].first == word) {
+      section[places[place++].second] = weight;
+    } else {
+      moving.push_back(weight);
+    }
+  }
+  for (; place < rows; ++place) rows_left.push_back(places[place].second);
+  // With rows to spare the gaps are spread evenly over the ranks.
+  for (std::size_t i = 0; i < moving.size(); ++i) {
+    section[rows_left[i * rows_left.size() / moving.size()]] = moving[i];
+  }
+}
+
+void RowAssigner::solve(std::int32_t* section, const std::int16_t* values, std::int64_t budget,
+                        const std::vector<std::uint32_t>& present) {
+  const std::size_t rows = present.size();
+  std::vector<std::int32_t> weights;
+  for (std::size_t row = 0; row < rows; ++row) {
+    if (section[row] >= 0) weights.push_back(section[row]);
+  }
+  cost_.assign(rows * rows, 0);  // rows without a weight cost nothing
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    chooser_.count(values[weights[i]], budget, present, &cost_[i * rows]);
+  }
+  const auto& row_of = solver_.solve(cost_, static_cast<std::int32_t>(rows));
+  std::fill_n(section, rows, -1);
+  for (std::size_t i = 0; i < weights.size(); ++i) section[row_of[i]] = weights[i];
+}
+
+std::vector<std::uint32_t> draw_stuck(const RowOptions& options, std::int64_t num_rows,
+                                      std::int64_t num_columns, double rewritten, Rng& rng) {
+  const bool is_pair =
+      options.sign == SignCoding::kPair || options.sign == SignCoding::kRedundantPair;
+  const std::int64_t halves = is_pair ? 2 : 1;
+  std::vector<std::uint32_t> masks(num_rows);
+  const Tensor drawn = rng.uniform({num_rows, halves, num_columns});
+  const float* uniform = drawn.data_ptr<float>();
+  const std::uint32_t cell = (std::uint32_t{1} << options.cell_bits) - 1;
+  for (std::uint32_t& mask : masks) {
+    for (std::int64_t half = 0; half < halves; ++half) {
+      for (std::int64_t col = 0; col < num_columns; ++col) {
+        if (*uniform++ < rewritten) continue;
+        mask |= cell << (half * options.bits + col * options.cell_bits);
+      }
+    }
+  }
+  return masks;
+}
+
+double stuck_variance(std::int64_t num_columns, double rewritten) {
+  double sum = 0;
+  for (std::int64_t bit = 0; bit < num_columns; ++bit) sum += static_cast<double>(std::int64_t{1} << (2 * bit));
+  return (1 - rewritten) / 2 * sum;
+}
+
+}  // namespace crossloom
