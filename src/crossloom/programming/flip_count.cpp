@@ -29,6 +29,8 @@ inline std::uint64_t add_bytes(std::uint64_t x) {
   return (x & 0xffffffffU) + (x >> 32);
 }
 
+constexpr std::int32_t kNever = 1 << 30;
+
 constexpr std::uint32_t kLowestOfCell[] = {0,          0xffffffffU, 0x55555555U, 0x49249249U, 0x11111111U,
                                            0x42108421U, 0x41041041U, 0x10204081U, 0x01010101U};
 
@@ -64,34 +66,38 @@ std::uint64_t count_flips(const std::uint64_t* bits, std::size_t blocks, std::si
 }
 
 CROSSLOOM_VECTOR
-void fewest_flips(const std::uint32_t* present, std::size_t rows, const std::uint32_t* words,
-                  std::size_t candidates, int cell_bits, std::int32_t* flips) {
-  for (std::size_t r = 0; r < rows; ++r) flips[r] = 32;
-  for (std::size_t c = 0; c < candidates; ++c) {
-    const std::uint32_t word = words[c];
+void least_costs(const std::uint32_t* present, std::size_t rows, const Candidates& candidates,
+                 int cell_bits, std::int32_t* costs) {
+  const std::int32_t flip_cost = candidates.flip_cost;
+  for (std::size_t r = 0; r < rows; ++r) costs[r] = kNever;
+  for (std::size_t c = 0; c < candidates.count; ++c) {
+    const std::uint32_t word = candidates.words[c];
+    const std::int32_t penalty = candidates.penalties[c];
     if (cell_bits == 1) {
       for (std::size_t r = 0; r < rows; ++r) {
-        flips[r] = std::min(flips[r], static_cast<std::int32_t>(popcount(present[r] ^ word)));
+        const auto flips = static_cast<std::int32_t>(popcount(present[r] ^ word));
+        costs[r] = std::min(costs[r], flip_cost * flips + penalty);
       }
     } else {
       for (std::size_t r = 0; r < rows; ++r) {
-        flips[r] = std::min(
-            flips[r], static_cast<std::int32_t>(popcount(fold(present[r] ^ word, cell_bits))));
+        const auto flips = static_cast<std::int32_t>(popcount(fold(present[r] ^ word, cell_bits)));
+        costs[r] = std::min(costs[r], flip_cost * flips + penalty);
       }
     }
   }
 }
 
 CROSSLOOM_VECTOR
-void fewest_pair_flips(const std::uint32_t* present, std::size_t rows, const std::int32_t* values,
-                       std::size_t candidates, int bits, std::int32_t* flips) {
-  constexpr std::int32_t kNever = 1000;
-  for (std::size_t r = 0; r < rows; ++r) flips[r] = kNever;
-  for (std::size_t c = 0; c < candidates; ++c) {
-    const std::int32_t value = values[c];
+void least_pair_costs(const std::uint32_t* present, std::size_t rows, const Candidates& candidates,
+                      int bits, std::int32_t* costs) {
+  const std::int32_t flip_cost = candidates.flip_cost;
+  for (std::size_t r = 0; r < rows; ++r) costs[r] = kNever;
+  for (std::size_t c = 0; c < candidates.count; ++c) {
+    const auto value = static_cast<std::int32_t>(candidates.words[c]);
+    const std::int32_t penalty = candidates.penalties[c];
     for (std::size_t r = 0; r < rows; ++r) {
-      std::int32_t even = 0;         // fewest flips so far without a borrow
-      std::int32_t borrow = kNever;  // ... with one
+      std::int32_t even = 0;        // fewest flips so far without a borrow
+      std::int32_t borrow = 1000;   // ... with one; more than there are cells
       for (int bit = 0; bit < bits; ++bit) {
         const auto p = static_cast<std::int32_t>(present[r] >> bit & 1U);
         const auto n = static_cast<std::int32_t>(present[r] >> (bit + bits) & 1U);
@@ -105,7 +111,7 @@ void fewest_pair_flips(const std::uint32_t* present, std::size_t rows, const std
         even = even_next;
         borrow = borrow_next;
       }
-      flips[r] = std::min(flips[r], value < 0 ? borrow : even);
+      costs[r] = std::min(costs[r], flip_cost * (value < 0 ? borrow : even) + penalty);
     }
   }
 }

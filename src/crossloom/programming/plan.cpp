@@ -10,20 +10,16 @@ namespace {
 
 constexpr std::int64_t kMaxHungarianRows = 1024;
 
-bool is_pair(SignCoding sign) {
-  return sign == SignCoding::kPair || sign == SignCoding::kRedundantPair;
-}
-
 void require_consistent(const CrossbarPool& pool, const PlanOptions& options) {
   if (options.bits < 1 || options.bits > kMaxBits) {
     throw ConfigError("a plan of " + std::to_string(options.bits) + " bits (a code is kept in 16 bits " +
                       "with its sign); give 1 to " + std::to_string(kMaxBits));
   }
   pool.require_room(word_bits(options.sign, options.bits));
-  if (is_pair(options.sign) && options.bits % pool.cell_bits != 0) {
+  if (options.sign != SignCoding::kPhase && options.bits % pool.cell_bits != 0) {
     throw ConfigError(std::to_string(options.bits) + " bits in cells of " +
-                      std::to_string(pool.cell_bits) + " (both halves of a pair need cells of their " +
-                      "own); give bits that the cells divide");
+                      std::to_string(pool.cell_bits) + " (a sign, and each half of a pair, needs " +
+                      "cells of its own); give bits that the cells divide, or sign = phase");
   }
   if (options.sign == SignCoding::kRedundantPair && pool.cell_bits != 1) {
     throw ConfigError("sign = redundant_pair with cells of " + std::to_string(pool.cell_bits) +
@@ -74,7 +70,7 @@ void PlanOptions::describe(ParamList& params) {
                      {"multiset", RowAssignment::kMultiset},
                      {"hungarian", RowAssignment::kHungarian}},
                     "row of a weight: by rank, where its bits are already, or the best of all");
-  params.add("budget", budget, {0, 4096}, "1", "steps by which a weight may be off to save writes");
+  params.add("budget", budget, {0, kMaxBudget}, "1", "steps by which a weight may be off to save writes");
   params.add_choice(
       "stucking",
       stucking,
@@ -124,6 +120,11 @@ LayerPlan Planner::add(const LayerCodes& codes, std::int64_t budget) {
                       " bits (the plan is for " + std::to_string(options_.bits) +
                       "); quantise it with the bits of the plan");
   }
+  if (budget < 0 || budget > kMaxBudget) {
+    throw ConfigError("an error budget of " + std::to_string(budget) + " steps for layer '" +
+                      codes.name + "' (outside 0 to " + std::to_string(kMaxBudget) +
+                      "); give fewer bits instead of a larger one");
+  }
   SectionList list = order_sections(codes, pool_.num_rows, options_.order, options_.sort_key);
   LayerPlan plan;
   plan.name = codes.name;
@@ -167,7 +168,7 @@ void Planner::fill_crossbar(std::int64_t crossbar, const LayerCodes& codes, std:
   CellArray& array = arrays_[crossbar];
   cost.column_flips.resize(array.num_cols());
   RowAssigner assigner(row_options_);
-  const WordChooser chooser(row_options_);
+  WordChooser chooser(row_options_);
   std::vector<std::uint8_t> used(pool_.num_rows);
   const bool is_exact = budget == 0 && options_.sign != SignCoding::kRedundantPair;
   const auto share = pool_.share(crossbar, plan.num_sections());

@@ -1,22 +1,35 @@
 #include "crossloom/programming/rows.h"
 
 #include <algorithm>
-#include <numeric>
+#include <limits>
 
 #include "crossloom/programming/flip_count.h"
 
 namespace crossloom {
 
-std::vector<std::int32_t> WordChooser::candidates(int q, std::int64_t budget) const {
+void WordChooser::list_candidates(int q, std::int64_t budget) {
   const int largest = (1 << options_.bits) - 1;
   const bool is_outside = options_.sign == SignCoding::kPhase;
+  const bool is_pair = options_.sign == SignCoding::kRedundantPair;
   const int centre = is_outside ? std::abs(q) : q;
-  std::vector<std::int32_t> values = {centre};
-  for (int step = 1; step <= budget; ++step) {  // nearest first
-    if (centre - step >= (is_outside ? 0 : -largest)) values.push_back(centre - step);
-    if (centre + step <= largest) values.push_back(centre + step);
+  values_.clear();
+  words_.clear();
+  penalties_.clear();
+  const auto add = [&](int value, int step) {
+    values_.push_back(value);
+    words_.push_back(is_pair ? static_cast<std::uint32_t>(value)
+                             : encode(options_.sign, options_.bits, value));
+    penalties_.push_back(step * step);
+  };
+  add(centre, 0);
+  for (int step = 1; step <= budget; ++step) {
+    if (centre - step >= (is_outside ? 0 : -largest)) add(centre - step, step);
+    if (centre + step <= largest) add(centre + step, step);
   }
-  return values;
+}
+
+std::int32_t WordChooser::flip_cost(std::int64_t budget) const {
+  return static_cast<std::int32_t>(8 * budget * budget + 1);
 }
 
 /// The pair p - n = value with the fewest differences to `present`: bit by bit from the top, with the
@@ -57,18 +70,22 @@ std::uint32_t WordChooser::nearest_pair(std::int32_t value, std::uint32_t presen
   return word;
 }
 
-std::uint32_t WordChooser::choose(int q, std::int64_t budget, std::uint32_t present) const {
+std::uint32_t WordChooser::choose(int q, std::int64_t budget, std::uint32_t present) {
   const bool is_pair = options_.sign == SignCoding::kRedundantPair;
   if (budget == 0 && !is_pair) return encode(options_.sign, options_.bits, q);
+  list_candidates(q, budget);
   std::uint32_t best = 0;
-  std::int32_t fewest = 1000;
-  for (const std::int32_t value : candidates(q, budget)) {
-    const std::uint32_t word =
-        is_pair ? nearest_pair(value, present) : encode(options_.sign, options_.bits, value);
-    std::int32_t flips = 0;
-    fewest_flips(&present, 1, &word, 1, static_cast<int>(options_.cell_bits), &flips);
-    if (flips < fewest) {
-      fewest = flips;
+  std::int32_t least = std::numeric_limits<std::int32_t>::max();
+  for (std::size_t i = 0; i < values_.size(); ++i) {
+    const std::uint32_t word = is_pair ? nearest_pair(values_[i], present) : words_[i];
+    std::int32_t cost = 0;
+    least_costs(&present,
+                1,
+                {&word, &penalties_[i], 1, flip_cost(budget)},
+                static_cast<int>(options_.cell_bits),
+                &cost);
+    if (cost < least) {
+      least = cost;
       best = word;
     }
   }
@@ -76,26 +93,16 @@ std::uint32_t WordChooser::choose(int q, std::int64_t budget, std::uint32_t pres
 }
 
 void WordChooser::count(int q, std::int64_t budget, const std::vector<std::uint32_t>& present,
-                        std::int32_t* flips) const {
-  const std::vector<std::int32_t> values = candidates(q, budget);
+                        std::int32_t* costs) {
+  list_candidates(q, budget);
+  const Candidates candidates{words_.data(), penalties_.data(), words_.size(), flip_cost(budget)};
   if (options_.sign == SignCoding::kRedundantPair) {
-    fewest_pair_flips(present.data(),
-                      present.size(),
-                      values.data(),
-                      values.size(),
-                      static_cast<int>(options_.bits),
-                      flips);
-    return;
+    least_pair_costs(
+        present.data(), present.size(), candidates, static_cast<int>(options_.bits), costs);
+  } else {
+    least_costs(
+        present.data(), present.size(), candidates, static_cast<int>(options_.cell_bits), costs);
   }
-  std::vector<std::uint32_t> words;
-  words.reserve(values.size());
-  for (const std::int32_t value : values) words.push_back(encode(options_.sign, options_.bits, value));
-  fewest_flips(present.data(),
-               present.size(),
-               words.data(),
-               words.size(),
-               static_cast<int>(options_.cell_bits),
-               flips);
 }
 
 void RowAssigner::assign(std::int32_t* section, const std::int16_t* values, std::int64_t budget,

@@ -34,26 +34,39 @@ struct RowOptions {
 /// Bits to write for weights, given what the rows hold.
 ///
 /// With an error budget e, a weight may become any integer within +-e steps of its own (the sign
-/// outside stays); of those the one with the fewest writes is taken, of equals the nearest.
+/// outside stays). Of those the one of least cost is taken,
+///
+///   cost = (8 e^2 + 1) writes + (steps off)^2,
+///
+/// so that for one weight writes come first and errors decide between equals; a section's rows are
+/// assigned by the sum. (A larger factor saves no more writes, a smaller one trades them for error.)
 class WordChooser {
  public:
   explicit WordChooser(const RowOptions& options) : options_(options) {}
 
   /// The bits for `q` in a row that holds `present`.
-  std::uint32_t choose(int q, std::int64_t budget, std::uint32_t present) const;
+  std::uint32_t choose(int q, std::int64_t budget, std::uint32_t present);
 
-  /// Writes that `q` needs in each row.
+  /// Cost of `q` in each row.
   ///
-  ///   present, flips  [rows]
+  ///   present, costs  [rows]
   void count(int q, std::int64_t budget, const std::vector<std::uint32_t>& present,
-             std::int32_t* flips) const;
+             std::int32_t* costs);
 
  private:
-  std::vector<std::int32_t> candidates(int q, std::int64_t budget) const;
+  /// The integers that `q` may become, nearest first, and their words and penalties.
+  void list_candidates(int q, std::int64_t budget);
+  std::int32_t flip_cost(std::int64_t budget) const;
   std::uint32_t nearest_pair(std::int32_t value, std::uint32_t present) const;
 
   RowOptions options_;
+  std::vector<std::int32_t> values_;
+  std::vector<std::uint32_t> words_;
+  std::vector<std::int32_t> penalties_;
 };
+
+/// Largest error budget; beyond it the summed costs of a section could overflow.
+constexpr std::int64_t kMaxBudget = 64;
 
 /// Rows of the weights of one section.
 class RowAssigner {
