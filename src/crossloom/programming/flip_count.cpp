@@ -9,24 +9,12 @@ namespace {
 
 /// Bits that are set, by adding neighbours in growing groups: plain operations, which the compiler
 /// turns into vector code.
-inline std::uint64_t popcount(std::uint64_t x) {
-  x -= (x >> 1) & 0x5555555555555555U;
-  x = (x & 0x3333333333333333U) + ((x >> 2) & 0x3333333333333333U);
-  return (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fU;  // eight sums of a byte each
-}
-
 inline std::uint32_t popcount(std::uint32_t x) {
   x -= (x >> 1) & 0x55555555U;
   x = (x & 0x33333333U) + ((x >> 2) & 0x33333333U);
   x = (x + (x >> 4)) & 0x0f0f0f0fU;
   x += x >> 8;
   return (x + (x >> 16)) & 63U;
-}
-
-inline std::uint64_t add_bytes(std::uint64_t x) {
-  x = (x & 0x00ff00ff00ff00ffU) + ((x >> 8) & 0x00ff00ff00ff00ffU);
-  x = (x & 0x0000ffff0000ffffU) + ((x >> 16) & 0x0000ffff0000ffffU);
-  return (x & 0xffffffffU) + (x >> 32);
 }
 
 constexpr std::int32_t kNever = 1 << 30;
@@ -45,24 +33,17 @@ inline std::uint32_t fold(std::uint32_t x, int cell_bits) {
 
 CROSSLOOM_VECTOR
 std::uint64_t count_flips(const std::uint64_t* bits, std::size_t blocks, std::size_t words) {
-  const std::uint64_t* before = bits;
   const std::uint64_t* after = bits + words;
   const std::size_t total = blocks > 0 ? (blocks - 1) * words : 0;
-  constexpr std::size_t kRun = 31;  // sums of eight bits hold 31 counts of at most 8
-  constexpr std::size_t kLanes = 8;
-  std::uint64_t flips = 0;
+  std::uint64_t flips[4] = {};  // independent sums, so that additions overlap
   std::size_t i = 0;
-  while (i + kRun * kLanes <= total) {
-    std::uint64_t sums[kLanes] = {};
-    for (std::size_t run = 0; run < kRun; ++run, i += kLanes) {
-      for (std::size_t lane = 0; lane < kLanes; ++lane) {
-        sums[lane] += popcount(before[i + lane] ^ after[i + lane]);
-      }
+  for (; i + 4 <= total; i += 4) {
+    for (std::size_t k = 0; k < 4; ++k) {
+      flips[k] += static_cast<std::uint64_t>(__builtin_popcountll(bits[i + k] ^ after[i + k]));
     }
-    for (std::size_t lane = 0; lane < kLanes; ++lane) flips += add_bytes(sums[lane]);
   }
-  for (; i < total; ++i) flips += add_bytes(popcount(before[i] ^ after[i]));
-  return flips;
+  for (; i < total; ++i) flips[0] += static_cast<std::uint64_t>(__builtin_popcountll(bits[i] ^ after[i]));
+  return flips[0] + flips[1] + flips[2] + flips[3];
 }
 
 CROSSLOOM_VECTOR

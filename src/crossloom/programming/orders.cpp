@@ -77,29 +77,43 @@ void whole_layer(const LayerCodes& codes, Order order, SortKey key, SectionList&
   }
 }
 
+/// Outputs in the order in which their sections are listed.
+std::vector<std::int64_t> output_sequence(const LayerCodes& codes, Order order, SortKey key) {
+  std::vector<std::int64_t> sequence(codes.num_outputs);
+  std::iota(sequence.begin(), sequence.end(), 0);
+  if (order != Order::kQrSorted) return sequence;
+  std::vector<std::int64_t> sums(codes.num_outputs);
+  for (std::int64_t i = 0; i < codes.num_weights(); ++i) {
+    sums[i / codes.num_inputs] += sort_key(codes.values[i], key);
+  }
+  std::stable_sort(sequence.begin(), sequence.end(), [&](std::int64_t a, std::int64_t b) {
+    return sums[a] < sums[b];
+  });
+  return sequence;
+}
+
 /// Sorts every output into its sections: `list.weights` as [outputs, sections of one output, rows].
 void within_outputs(const LayerCodes& codes, Order order, SortKey key, SectionList& list) {
+  const bool is_quantile = order == Order::kQr || order == Order::kQrSorted;
+  const std::vector<std::int64_t> sequence = output_sequence(codes, order, key);
   const std::int64_t per_output = list.num_sections / codes.num_outputs;
   const std::int64_t slots = per_output * list.num_rows;
   at::parallel_for(0, codes.num_outputs, 16, [&](std::int64_t begin, std::int64_t end) {
     Sorter sorter;
-    for (std::int64_t output = begin; output < end; ++output) {
-      const auto& sorted = sorter.sort(
-          codes.values.data(), output * codes.num_inputs, codes.num_inputs, key);
-      std::int32_t* weights = &list.weights[output * slots];
+    for (std::int64_t place = begin; place < end; ++place) {
+      const std::int64_t base = sequence[place] * codes.num_inputs;
+      const auto& sorted = sorter.sort(codes.values.data(), base, codes.num_inputs, key);
+      std::int32_t* weights = &list.weights[place * slots];
+      std::fill_n(&list.base[place * per_output], per_output, static_cast<std::int32_t>(base));
+      if (!is_quantile) {
+        std::copy(sorted.begin(), sorted.end(), weights);
+        continue;
+      }
       for (std::int64_t i = 0; i < codes.num_inputs; ++i) {
-        if (order != Order::kQr) {
-          weights[i] = sorted[i];
-          continue;
-        }
         const std::int64_t slot = i * slots / codes.num_inputs;  // distinct, as slots >= inputs
         const std::int64_t step = slot % per_output;
-        const std::int64_t section = output % 2 == 0 ? step : per_output - 1 - step;
+        const std::int64_t section = place % 2 == 0 ? step : per_output - 1 - step;
         weights[section * list.num_rows + slot / per_output] = sorted[i];
-      }
-      for (std::int64_t section = 0; section < per_output; ++section) {
-        list.base[output * per_output + section] =
-            static_cast<std::int32_t>(output * codes.num_inputs);
       }
     }
   });
@@ -167,9 +181,12 @@ SectionList order_sections(const LayerCodes& codes, std::int64_t num_rows, Order
   }
   within_outputs(codes, order, key, list);
   list.index_bits = bits_for(codes.num_inputs);
-  if (order == Order::kQr) return list;
-  rearrange(arrangement(codes, order, key, list), list);
-  if (order == Order::kR3) list.section_bits = bits_for(codes.num_outputs);
+  if (order == Order::kR3 || order == Order::kQrSorted) {
+    list.section_bits = bits_for(codes.num_outputs);
+  }
+  if (order == Order::kR2 || order == Order::kR3) {
+    rearrange(arrangement(codes, order, key, list), list);
+  }
   return list;
 }
 

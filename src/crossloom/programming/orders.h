@@ -12,7 +12,8 @@ namespace crossloom {
 /// All but `kR1` and `kRowWalk` keep the weights of a section to one output, so that a column sums
 /// what belongs together. These two are *index-routed*: each row of a section goes to an output of
 /// its own, which no column current can do; they are here because they explain the published gains.
-/// Source: readings of arXiv:2410.21730 (which states none) in methods 4.2; QR from methods 4.4.1.
+/// Source: readings of arXiv:2410.21730 (which states none) in methods 4.2; QR from methods 4.4.1;
+/// `kQrSorted` is our own.
 enum class Order {
   kNatural,  // outputs one after another, inputs as they come
   kR1,       // the whole layer sorted, cut into sections
@@ -20,6 +21,7 @@ enum class Order {
   kR2,       // sorted within each output; first sections of all outputs, then the second ones ...
   kR3,       // sorted within each output; sections of the layer by their mean
   kQr,       // row r holds quantile r of each output; sections back and forth
+  kQrSorted  // the same, outputs by their mean: in trained layers outputs differ in scale
 };
 
 /// By what weights are sorted.
@@ -40,7 +42,7 @@ struct SectionList {
 /// The sections in the order of their loads.
 ///
 /// An output's last section is shorter when the number of its inputs is no multiple of `num_rows`;
-/// `kQr` spreads the gaps over the rows.
+/// the QR orders spread the gaps over the rows.
 SectionList order_sections(const LayerCodes& codes, std::int64_t num_rows, Order order, SortKey key);
 
 }  // namespace crossloom

@@ -58,7 +58,8 @@ void PlanOptions::describe(ParamList& params) {
                      {"row_walk", Order::kRowWalk},
                      {"R2", Order::kR2},
                      {"R3", Order::kR3},
-                     {"QR", Order::kQr}},
+                     {"QR", Order::kQr},
+                     {"QR_sorted", Order::kQrSorted}},
                     "order of weights and sections; R1 and row_walk are index-routed");
   params.add_choice("sort_key",
                     sort_key,

@@ -88,6 +88,7 @@ std::vector<Scheme> standard_schemes(std::int64_t bits) {
   schemes.push_back(scheme("R3 + Hungarian", bits, Order::kR3, Rows::kHungarian));
   schemes.push_back(scheme("QR", bits, Order::kQr, Rows::kRank));
   schemes.push_back(scheme("QR + Hungarian", bits, Order::kQr, Rows::kHungarian));
+  schemes.push_back(scheme("QR sorted + Hungarian", bits, Order::kQrSorted, Rows::kHungarian));
   Scheme stuck = scheme("R3 + static stucking c=3 p=.5", bits, Order::kR3, Rows::kRank);
   stuck.options.stucking = Stucking::kStatic;
   if (bits >= stuck.options.stuck_columns) {
@@ -101,6 +102,7 @@ std::vector<Scheme> standard_schemes(std::int64_t bits) {
     const std::string suffix = " + Hungarian + budget " + std::to_string(budget);
     schemes.push_back(scheme("R3" + suffix, bits, Order::kR3, Rows::kHungarian, budget));
     schemes.push_back(scheme("QR" + suffix, bits, Order::kQr, Rows::kHungarian, budget));
+    schemes.push_back(scheme("QR sorted" + suffix, bits, Order::kQrSorted, Rows::kHungarian, budget));
   }
   return schemes;
 }
