@@ -22,45 +22,38 @@ const std::vector<std::int32_t>& AssignmentSolver::solve(const std::vector<std::
   return col_of_row_;
 }
 
-/// Every free row takes its cheapest column, whose price falls until the row's second choice is as
-/// cheap; whom it displaces is free again.
+/// Every free row takes its cheapest column; whom it displaces looks for another one.
 void AssignmentSolver::reduce_rows(const std::vector<std::int32_t>& cost) {
-  std::vector<std::int32_t> still_free;
-  std::int32_t budget = 8 * n_;  // ends long chains of displacements; augmenting does the rest
-  for (std::size_t next = 0; next < free_rows_.size(); ++next) {
-    std::int32_t row = free_rows_[next];
-    while (true) {
-      const auto choice =
-          assignment_kernels::two_smallest(&cost[static_cast<std::size_t>(row) * n_], price_.data(), n_);
-      std::int32_t col = choice.col;
-      if (choice.smallest == choice.second && row_of_col_[col] >= 0) {
-        // A free column of the same price, if there is one.
-        for (std::int32_t j = col + 1; j < n_; ++j) {
-          if (row_of_col_[j] < 0 &&
-              cost[static_cast<std::size_t>(row) * n_ + j] - price_[j] == choice.smallest) {
-            col = j;
-            break;
-          }
-        }
-      }
-      const std::int32_t displaced = row_of_col_[col];
-      if (displaced >= 0 && choice.smallest == choice.second) {
-        still_free.push_back(row);
-        break;
-      }
-      price_[col] -= choice.second - choice.smallest;
-      row_of_col_[col] = row;
-      col_of_row_[row] = col;
-      if (displaced < 0) break;
-      col_of_row_[displaced] = -1;
-      row = displaced;
-      if (--budget < 0) {
-        still_free.push_back(row);
-        break;
-      }
+  still_free_.clear();
+  std::int32_t steps_left = 8 * n_;  // ends long chains of displacements; augmenting does the rest
+  for (std::int32_t row : free_rows_) {
+    while (row >= 0 && --steps_left >= 0) row = take_cheapest(cost, row);
+    if (row >= 0) still_free_.push_back(row);
+  }
+  free_rows_.swap(still_free_);
+}
+
+/// Gives `row` its cheapest column, whose price falls until the second choice is as cheap. Returns
+/// the row that had it, or -1. A row that could only displace another at no gain stays free.
+std::int32_t AssignmentSolver::take_cheapest(const std::vector<std::int32_t>& cost,
+                                             std::int32_t row) {
+  const std::int32_t* costs = &cost[static_cast<std::size_t>(row) * n_];
+  const auto choice = assignment_kernels::two_smallest(costs, price_.data(), n_);
+  std::int32_t col = choice.col;
+  if (choice.smallest == choice.second) {  // a free column of the same price, if there is one
+    while (col < n_ && (row_of_col_[col] >= 0 || costs[col] - price_[col] != choice.smallest))
+      ++col;
+    if (col == n_) {
+      still_free_.push_back(row);
+      return -1;
     }
   }
-  free_rows_ = std::move(still_free);
+  const std::int32_t displaced = row_of_col_[col];
+  price_[col] -= choice.second - choice.smallest;
+  row_of_col_[col] = row;
+  col_of_row_[row] = col;
+  if (displaced >= 0) col_of_row_[displaced] = -1;
+  return displaced;
 }
 
 void AssignmentSolver::augment(const std::vector<std::int32_t>& cost, std::int32_t free_row) {
@@ -72,14 +65,10 @@ void AssignmentSolver::augment(const std::vector<std::int32_t>& cost, std::int32
   std::int32_t end = -1;
   std::int32_t length = 0;
   while (true) {
-    length = assignment_kernels::relax(&cost[static_cast<std::size_t>(row) * n_],
+    length = assignment_kernels::relax({&cost[static_cast<std::size_t>(row) * n_], offset, row},
                                        price_.data(),
-                                       offset,
-                                       row,
                                        n_,
-                                       distance_.data(),
-                                       open_.data(),
-                                       from_.data());
+                                       {distance_.data(), open_.data(), from_.data()});
     std::int32_t next = -1;
     for (std::int32_t j = 0; j < n_; ++j) {
       if (open_[j] != length) continue;

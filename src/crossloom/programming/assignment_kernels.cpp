@@ -18,15 +18,19 @@ TwoSmallest two_smallest(const std::int32_t* cost, const std::int32_t* price, st
 }
 
 CROSSLOOM_VECTOR
-std::int32_t relax(const std::int32_t* cost, const std::int32_t* price, std::int32_t offset,
-                   std::int32_t row, std::int32_t n, std::int32_t* distance, std::int32_t* open,
-                   std::int32_t* from) {
+std::int32_t relax(const Row& row, const std::int32_t* price, std::int32_t n, const Paths& paths) {
+  const std::int32_t* cost = row.cost;
+  const std::int32_t offset = row.offset;
+  const std::int32_t index = row.index;
+  std::int32_t* distance = paths.distance;
+  std::int32_t* open = paths.open;
+  std::int32_t* from = paths.from;
   std::int32_t smallest = kFar;
   for (std::int32_t j = 0; j < n; ++j) {
     const std::int32_t through = offset + cost[j] - price[j];
     const bool is_shorter = through < distance[j];  // settled columns cannot become nearer
     distance[j] = is_shorter ? through : distance[j];
-    from[j] = is_shorter ? row : from[j];
+    from[j] = is_shorter ? index : from[j];
     open[j] = open[j] == kFar ? kFar : distance[j];
     smallest = std::min(smallest, open[j]);
   }

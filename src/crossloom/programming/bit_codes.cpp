@@ -12,11 +12,14 @@ namespace {
 
 LayerCodes empty_codes(const std::string& name, const Tensor& w, std::int64_t bits) {
   if (bits < 1 || bits > kMaxBits) {
-    throw ConfigError(std::to_string(bits) + " bits for '" + name + "' (a code is kept in 16 bits " +
-                      "with its sign); give 1 to " + std::to_string(kMaxBits));
+    throw ConfigError(std::to_string(bits) + " bits for '" + name +
+                      "' (a code is kept in 16 bits " + "with its sign); give 1 to " +
+                      std::to_string(kMaxBits));
   }
-  TORCH_CHECK(w.dim() >= 2 && w.numel() > 0, "weights to plan are [outputs, inputs...], not ", w.sizes());
-  TORCH_CHECK(w.numel() < std::int64_t{1} << 31, "a layer has at most 2^31 weights, not ", w.numel());
+  TORCH_CHECK(
+      w.dim() >= 2 && w.numel() > 0, "weights to plan are [outputs, inputs...], not ", w.sizes());
+  TORCH_CHECK(
+      w.numel() < std::int64_t{1} << 31, "a layer has at most 2^31 weights, not ", w.numel());
   LayerCodes codes;
   codes.name = name;
   codes.num_outputs = w.size(0);
@@ -27,7 +30,8 @@ LayerCodes empty_codes(const std::string& name, const Tensor& w, std::int64_t bi
 }
 
 [[noreturn]] void refuse_zeros(const std::string& name) {
-  throw ConfigError("all weights of '" + name + "' are zero (they have no scale, and nothing to "
+  throw ConfigError("all weights of '" + name +
+                    "' are zero (they have no scale, and nothing to "
                     "program); leave the layer out");
 }
 
@@ -39,7 +43,8 @@ LayerCodes quantise(const std::string& name, const Tensor& w, std::int64_t bits)
   const Tensor largest = packed.abs().max();  // NaN when one weight is
   const double w_max = largest.item<double>();
   if (!std::isfinite(w_max)) {
-    throw ConfigError("the weights of '" + name + "' hold a NaN or an infinity (no cell can store "
+    throw ConfigError("the weights of '" + name +
+                      "' hold a NaN or an infinity (no cell can store "
                       "one); give finite weights");
   }
   if (w_max == 0) refuse_zeros(name);

@@ -14,8 +14,8 @@ using at::Tensor;
 
 /// How the sign of a weight is stored. Outside of the array by default.
 enum class SignCoding {
-  kPhase,           // magnitude in the row; the input of the row is driven inverted for a negative one
-  kPair,            // two magnitudes, w = p - n, the unused one zero
+  kPhase,  // magnitude in the row; the input of the row is driven inverted for a negative one
+  kPair,   // two magnitudes, w = p - n, the unused one zero
   kRedundantPair,   // w = p - n, whichever p and n need the fewest writes
   kSignBit,         // magnitude and a sign column; the columns of a section are not summable
   kTwosComplement,  // one more column, of negative weight

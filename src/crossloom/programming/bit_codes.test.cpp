@@ -18,8 +18,11 @@ std::string refusal(const std::function<void()>& work) {
 }
 
 TEST(BitCodes, EverySignCodingGivesItsIntegersBack) {
-  for (const auto sign : {SignCoding::kPhase, SignCoding::kPair, SignCoding::kRedundantPair,
-                          SignCoding::kSignBit, SignCoding::kTwosComplement}) {
+  for (const auto sign : {SignCoding::kPhase,
+                          SignCoding::kPair,
+                          SignCoding::kRedundantPair,
+                          SignCoding::kSignBit,
+                          SignCoding::kTwosComplement}) {
     for (int q = -31; q <= 31; ++q) {
       const std::uint32_t word = encode(sign, 5, q);
       EXPECT_EQ(word >> word_bits(sign, 5), 0U);
@@ -42,7 +45,8 @@ TEST(BitCodes, QuantisedWeightsAreWithinHalfAStep) {
 }
 
 TEST(BitCodes, WeightsThatAreNotFiniteAreRefused) {
-  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     const Tensor w = at::ones({2, 3});
     w[1][2].fill_(bad);
     const std::string message = refusal([&] { quantise("fc1", w, 8); });
@@ -51,7 +55,9 @@ TEST(BitCodes, WeightsThatAreNotFiniteAreRefused) {
 }
 
 TEST(BitCodes, LayerOfZerosIsRefused) {
-  EXPECT_NE(refusal([] { quantise("fc1", at::zeros({2, 3}), 8); }).find("all weights of 'fc1' are zero"),
+  EXPECT_NE(refusal([] {
+              quantise("fc1", at::zeros({2, 3}), 8);
+            }).find("all weights of 'fc1' are zero"),
             std::string::npos);
 }
 

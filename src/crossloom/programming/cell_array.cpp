@@ -34,8 +34,8 @@ CellArray::CellArray(std::int64_t num_rows, std::int64_t word_bits, std::int64_t
       counters_(num_cols_ * words_per_col_),
       wear_(num_cols_ * words_per_col_ * 64) {}
 
-CellArray::Load CellArray::load(const std::uint32_t* words, const std::uint8_t* used,
-                                std::uint64_t* column_flips) {
+/// Lays the bits of the rows across words, 8 x 8 at a time, and notes what the rows then hold.
+void CellArray::pack(const std::uint32_t* words, const std::uint8_t* used) {
   std::fill(target_.begin(), target_.end(), 0);
   std::fill(used_.begin(), used_.end(), 0);
   for (std::int64_t row = 0; row < num_rows_; row += 8) {
@@ -63,7 +63,12 @@ CellArray::Load CellArray::load(const std::uint32_t* words, const std::uint8_t* 
       }
     }
   }
+}
 
+CellArray::Load CellArray::load(const std::uint32_t* words,
+                                const std::uint8_t* used,
+                                std::uint64_t* column_flips) {
+  pack(words, used);
   Load done;
   for (std::int64_t col = 0; col < num_cols_; ++col) {
     const std::int64_t end = std::min((col + 1) * cell_bits_, num_bits_);
@@ -80,7 +85,9 @@ CellArray::Load CellArray::load(const std::uint32_t* words, const std::uint8_t* 
       }
       const std::uint64_t later = differs & ever_[word];
       const std::uint64_t first = differs & ~ever_[word];
-      const auto ones = [](std::uint64_t x) { return static_cast<std::uint64_t>(__builtin_popcountll(x)); };
+      const auto ones = [](std::uint64_t x) {
+        return static_cast<std::uint64_t>(__builtin_popcountll(x));
+      };
       done.later.set += ones(later & raised);
       done.later.reset += ones(later & ~raised);
       done.first.set += ones(first & raised);
@@ -108,7 +115,8 @@ void CellArray::flush() const {
   for (std::size_t index = 0; index < counters_.size(); ++index) {
     for (std::size_t k = 0; k < counters_[index].size(); ++k) {
       for (std::uint64_t bits = counters_[index][k]; bits != 0; bits &= bits - 1) {
-        wear_[index * 64 + static_cast<std::size_t>(__builtin_ctzll(bits))] += std::uint64_t{1} << k;
+        wear_[index * 64 + static_cast<std::size_t>(__builtin_ctzll(bits))] += std::uint64_t{1}
+                                                                               << k;
       }
       counters_[index][k] = 0;
     }

@@ -22,8 +22,8 @@ struct Writes {
 /// The cells of one crossbar and what was done to them. Only cells that differ are written; a row
 /// without a weight keeps its cells. All cells start lowered.
 ///
-/// Bits are packed 64 rows to a word, and the wear of 64 cells is counted together in binary counters
-/// that lie across words ("vertical": word k holds bit k of 64 counters).
+/// Bits are packed 64 rows to a word, and the wear of 64 cells is counted together in binary
+/// counters that lie across words ("vertical": word k holds bit k of 64 counters).
 class CellArray {
  public:
   CellArray(std::int64_t num_rows, std::int64_t word_bits, std::int64_t cell_bits);
@@ -54,6 +54,7 @@ class CellArray {
  private:
   static constexpr std::int64_t kCounterBits = 8;
 
+  void pack(const std::uint32_t* words, const std::uint8_t* used);
   void count_wear(std::size_t index, std::uint64_t written);
   void flush() const;
 
@@ -69,8 +70,9 @@ class CellArray {
   std::vector<std::uint32_t> present_;
   std::vector<std::uint32_t> first_words_;
   std::vector<std::uint8_t> ever_used_;
-  mutable std::vector<std::array<std::uint64_t, kCounterBits>> counters_;  // [columns, words_per_col]
-  mutable std::vector<std::uint64_t> wear_;                                // [columns, rows]
+  mutable std::vector<std::array<std::uint64_t, kCounterBits>>
+      counters_;                             // [columns, words_per_col]
+  mutable std::vector<std::uint64_t> wear_;  // [columns, rows]
   mutable int loads_since_flush_ = 0;
 };
 

@@ -98,7 +98,9 @@ TEST(FlipCount, AgreesWithAPlainLoop) {
   Rng rng(7);
   for (const std::size_t words : {1U, 3U, 20U}) {
     for (const std::size_t blocks : {0U, 1U, 2U, 100U, 257U}) {
-      const Tensor drawn = (rng.uniform({static_cast<std::int64_t>(2 * (blocks * words + 1))}) * 0x1p24).to(at::kInt);
+      const Tensor drawn =
+          (rng.uniform({static_cast<std::int64_t>(2 * (blocks * words + 1))}) * 0x1p24)
+              .to(at::kInt);
       const auto* bits = reinterpret_cast<const std::uint64_t*>(drawn.data_ptr<std::int32_t>());
       std::uint64_t expected = 0;
       for (std::size_t i = words; i < blocks * words; ++i) {

@@ -4,8 +4,10 @@
 
 namespace crossloom {
 
-ConductanceWriter::ConductanceWriter(const std::filesystem::path& path, const CrossbarPool& pool,
-                                     const PlanOptions& options, ConductanceRange range)
+ConductanceWriter::ConductanceWriter(const std::filesystem::path& path,
+                                     const CrossbarPool& pool,
+                                     const PlanOptions& options,
+                                     ConductanceRange range)
     : file_(path),
       pool_(pool),
       num_cols_(pool.used_cols(word_bits(options.sign, options.bits))),
@@ -24,8 +26,8 @@ void ConductanceWriter::add(const LayerPlan& plan) {
   const std::uint32_t mask = (std::uint32_t{1} << pool_.cell_bits) - 1;
   std::string lines;
   for (std::int64_t section = 0; section < plan.num_sections(); ++section) {
-    const std::string prefix =
-        plan.name + "," + std::to_string(section) + "," + std::to_string(plan.crossbar[section]) + ",";
+    const std::string prefix = plan.name + "," + std::to_string(section) + "," +
+                               std::to_string(plan.crossbar[section]) + ",";
     for (std::int64_t row = 0; row < pool_.num_rows; ++row) {
       const std::int64_t slot = section * pool_.num_rows + row;
       if (plan.weight_of_row[slot] < 0) continue;

@@ -17,8 +17,10 @@ namespace crossloom {
 /// Level k of a cell of m bits is g_min + k / (2^m - 1) (g_max - g_min). All cells start at g_min.
 class ConductanceWriter {
  public:
-  ConductanceWriter(const std::filesystem::path& path, const CrossbarPool& pool,
-                    const PlanOptions& options, ConductanceRange range);
+  ConductanceWriter(const std::filesystem::path& path,
+                    const CrossbarPool& pool,
+                    const PlanOptions& options,
+                    ConductanceRange range);
 
   /// The next layer, in the order of planning.
   void add(const LayerPlan& plan);

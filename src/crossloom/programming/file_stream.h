@@ -7,7 +7,8 @@
 namespace crossloom {
 
 /// A file that appears whole or not at all, written piece by piece: under a temporary name in the
-/// same folder until `finish`. Throws `IoError` when the disk is full or the folder cannot be written.
+/// same folder until `finish`. Throws `IoError` when the disk is full or the folder cannot be
+/// written.
 class FileStream {
  public:
   explicit FileStream(std::filesystem::path path);

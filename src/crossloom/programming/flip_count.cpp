@@ -19,8 +19,15 @@ inline std::uint32_t popcount(std::uint32_t x) {
 
 constexpr std::int32_t kNever = 1 << 30;
 
-constexpr std::uint32_t kLowestOfCell[] = {0,          0xffffffffU, 0x55555555U, 0x49249249U, 0x11111111U,
-                                           0x42108421U, 0x41041041U, 0x10204081U, 0x01010101U};
+constexpr std::uint32_t kLowestOfCell[] = {0,
+                                           0xffffffffU,
+                                           0x55555555U,
+                                           0x49249249U,
+                                           0x11111111U,
+                                           0x42108421U,
+                                           0x41041041U,
+                                           0x10204081U,
+                                           0x01010101U};
 
 /// Marks the lowest bit of each cell that has a bit set.
 inline std::uint32_t fold(std::uint32_t x, int cell_bits) {
@@ -42,13 +49,17 @@ std::uint64_t count_flips(const std::uint64_t* bits, std::size_t blocks, std::si
       flips[k] += static_cast<std::uint64_t>(__builtin_popcountll(bits[i + k] ^ after[i + k]));
     }
   }
-  for (; i < total; ++i) flips[0] += static_cast<std::uint64_t>(__builtin_popcountll(bits[i] ^ after[i]));
+  for (; i < total; ++i)
+    flips[0] += static_cast<std::uint64_t>(__builtin_popcountll(bits[i] ^ after[i]));
   return flips[0] + flips[1] + flips[2] + flips[3];
 }
 
 CROSSLOOM_VECTOR
-void least_costs(const std::uint32_t* present, std::size_t rows, const Candidates& candidates,
-                 int cell_bits, std::int32_t* costs) {
+void least_costs(const std::uint32_t* present,
+                 std::size_t rows,
+                 const Candidates& candidates,
+                 int cell_bits,
+                 std::int32_t* costs) {
   const std::int32_t flip_cost = candidates.flip_cost;
   for (std::size_t r = 0; r < rows; ++r) costs[r] = kNever;
   for (std::size_t c = 0; c < candidates.count; ++c) {
@@ -69,16 +80,19 @@ void least_costs(const std::uint32_t* present, std::size_t rows, const Candidate
 }
 
 CROSSLOOM_VECTOR
-void least_pair_costs(const std::uint32_t* present, std::size_t rows, const Candidates& candidates,
-                      int bits, std::int32_t* costs) {
+void least_pair_costs(const std::uint32_t* present,
+                      std::size_t rows,
+                      const Candidates& candidates,
+                      int bits,
+                      std::int32_t* costs) {
   const std::int32_t flip_cost = candidates.flip_cost;
   for (std::size_t r = 0; r < rows; ++r) costs[r] = kNever;
   for (std::size_t c = 0; c < candidates.count; ++c) {
     const auto value = static_cast<std::int32_t>(candidates.words[c]);
     const std::int32_t penalty = candidates.penalties[c];
     for (std::size_t r = 0; r < rows; ++r) {
-      std::int32_t even = 0;        // fewest flips so far without a borrow
-      std::int32_t borrow = 1000;   // ... with one; more than there are cells
+      std::int32_t even = 0;       // fewest flips so far without a borrow
+      std::int32_t borrow = 1000;  // ... with one; more than there are cells
       for (int bit = 0; bit < bits; ++bit) {
         const auto p = static_cast<std::int32_t>(present[r] >> bit & 1U);
         const auto n = static_cast<std::int32_t>(present[r] >> (bit + bits) & 1U);

@@ -14,10 +14,10 @@ namespace crossloom {
 ///   bits  [blocks, words]  64 cells a word
 std::uint64_t count_flips(const std::uint64_t* bits, std::size_t blocks, std::size_t words);
 
-/// What it costs to bring a row to one of several words: `flip_cost` for each cell that differs, and
-/// the `penalty` of the word.
+/// What it costs to bring a row to one of several words: `flip_cost` for each cell that differs,
+/// and the `penalty` of the word.
 struct Candidates {
-  const std::uint32_t* words;    // [count]; for pairs the integers p - n, in two's complement
+  const std::uint32_t* words;     // [count]; for pairs the integers p - n, in two's complement
   const std::int32_t* penalties;  // [count]
   std::size_t count;
   std::int32_t flip_cost;
@@ -27,13 +27,19 @@ struct Candidates {
 /// does.
 ///
 ///   present, costs  [rows]
-void least_costs(const std::uint32_t* present, std::size_t rows, const Candidates& candidates,
-                 int cell_bits, std::int32_t* costs);
+void least_costs(const std::uint32_t* present,
+                 std::size_t rows,
+                 const Candidates& candidates,
+                 int cell_bits,
+                 std::int32_t* costs);
 
-/// As `least_costs`, over all pairs (p, n) of `bits` bits each with p - n one of the integers; a row
-/// holds p in its lower bits. By dynamic programming over the bits: subtracting n from p, the borrow
-/// is all that a bit hands to the next.
-void least_pair_costs(const std::uint32_t* present, std::size_t rows, const Candidates& candidates,
-                      int bits, std::int32_t* costs);
+/// As `least_costs`, over all pairs (p, n) of `bits` bits each with p - n one of the integers; a
+/// row holds p in its lower bits. By dynamic programming over the bits: subtracting n from p, the
+/// borrow is all that a bit hands to the next.
+void least_pair_costs(const std::uint32_t* present,
+                      std::size_t rows,
+                      const Candidates& candidates,
+                      int bits,
+                      std::int32_t* costs);
 
 }  // namespace crossloom

@@ -8,7 +8,9 @@
 namespace crossloom {
 namespace {
 
-std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+std::int64_t divide_up(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
 
 /// Bits that tell `count` things apart.
 std::int64_t bits_for(std::int64_t count) {
@@ -25,8 +27,10 @@ std::uint16_t sort_key(std::int16_t q, SortKey key) {
 /// order of their index; by two passes over eight bits each.
 class Sorter {
  public:
-  const std::vector<std::int32_t>& sort(const std::int16_t* values, std::int64_t first,
-                                        std::int64_t count, SortKey key) {
+  const std::vector<std::int32_t>& sort(const std::int16_t* values,
+                                        std::int64_t first,
+                                        std::int64_t count,
+                                        SortKey key) {
     keys_.resize(count);
     once_.resize(count);
     sorted_.resize(count);
@@ -70,9 +74,8 @@ void whole_layer(const LayerCodes& codes, Order order, SortKey key, SectionList&
   Sorter sorter;
   const auto& sorted = sorter.sort(codes.values.data(), 0, codes.num_weights(), key);
   for (std::int64_t i = 0; i < codes.num_weights(); ++i) {
-    const std::int64_t slot = order == Order::kR1
-                                  ? i
-                                  : i % list.num_sections * list.num_rows + i / list.num_sections;
+    const std::int64_t slot =
+        order == Order::kR1 ? i : i % list.num_sections * list.num_rows + i / list.num_sections;
     list.weights[slot] = sorted[i];
   }
 }
@@ -120,7 +123,9 @@ void within_outputs(const LayerCodes& codes, Order order, SortKey key, SectionLi
 }
 
 /// New places of the sections: by their position within the output, or by their mean key.
-std::vector<std::int64_t> arrangement(const LayerCodes& codes, Order order, SortKey key,
+std::vector<std::int64_t> arrangement(const LayerCodes& codes,
+                                      Order order,
+                                      SortKey key,
                                       const SectionList& list) {
   std::vector<double> rank(list.num_sections);
   const std::int64_t per_output = list.num_sections / codes.num_outputs;
@@ -159,9 +164,14 @@ void rearrange(const std::vector<std::int64_t>& places, SectionList& list) {
 
 }  // namespace
 
-bool is_index_routed(Order order) { return order == Order::kR1 || order == Order::kRowWalk; }
+bool is_index_routed(Order order) {
+  return order == Order::kR1 || order == Order::kRowWalk;
+}
 
-SectionList order_sections(const LayerCodes& codes, std::int64_t num_rows, Order order, SortKey key) {
+SectionList order_sections(const LayerCodes& codes,
+                           std::int64_t num_rows,
+                           Order order,
+                           SortKey key) {
   SectionList list;
   list.num_rows = num_rows;
   list.num_sections = is_index_routed(order)

@@ -43,6 +43,9 @@ struct SectionList {
 ///
 /// An output's last section is shorter when the number of its inputs is no multiple of `num_rows`;
 /// the QR orders spread the gaps over the rows.
-SectionList order_sections(const LayerCodes& codes, std::int64_t num_rows, Order order, SortKey key);
+SectionList order_sections(const LayerCodes& codes,
+                           std::int64_t num_rows,
+                           Order order,
+                           SortKey key);
 
 }  // namespace crossloom

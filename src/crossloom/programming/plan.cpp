@@ -12,8 +12,9 @@ constexpr std::int64_t kMaxHungarianRows = 1024;
 
 void require_consistent(const CrossbarPool& pool, const PlanOptions& options) {
   if (options.bits < 1 || options.bits > kMaxBits) {
-    throw ConfigError("a plan of " + std::to_string(options.bits) + " bits (a code is kept in 16 bits " +
-                      "with its sign); give 1 to " + std::to_string(kMaxBits));
+    throw ConfigError("a plan of " + std::to_string(options.bits) +
+                      " bits (a code is kept in 16 bits " + "with its sign); give 1 to " +
+                      std::to_string(kMaxBits));
   }
   pool.require_room(word_bits(options.sign, options.bits));
   if (options.sign != SignCoding::kPhase && options.bits % pool.cell_bits != 0) {
@@ -71,7 +72,8 @@ void PlanOptions::describe(ParamList& params) {
                      {"multiset", RowAssignment::kMultiset},
                      {"hungarian", RowAssignment::kHungarian}},
                     "row of a weight: by rank, where its bits are already, or the best of all");
-  params.add("budget", budget, {0, kMaxBudget}, "1", "steps by which a weight may be off to save writes");
+  params.add(
+      "budget", budget, {0, kMaxBudget}, "1", "steps by which a weight may be off to save writes");
   params.add_choice(
       "stucking",
       stucking,
@@ -127,7 +129,9 @@ LayerPlan Planner::add(const LayerCodes& codes, std::int64_t budget) {
                       "); give fewer bits instead of a larger one");
   }
   SectionList list = order_sections(codes, pool_.num_rows, options_.order, options_.sort_key);
-  LayerPlan plan;
+  Work work;
+  work.budget = budget;
+  LayerPlan& plan = work.plan;
   plan.name = codes.name;
   plan.num_outputs = codes.num_outputs;
   plan.num_inputs = codes.num_inputs;
@@ -139,19 +143,21 @@ LayerPlan Planner::add(const LayerCodes& codes, std::int64_t budget) {
   plan.crossbar.resize(list.num_sections);
   plan.words.resize(plan.weight_of_row.size());
   plan.input_sign.assign(plan.weight_of_row.size(), 1);
-
-  std::vector<Writes> section_writes(list.num_sections);
-  std::vector<LayerCost> costs(pool_.num_crossbars);
+  work.section_writes.resize(list.num_sections);
+  work.costs.resize(pool_.num_crossbars);
   at::parallel_for(0, pool_.num_crossbars, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t crossbar = begin; crossbar < end; ++crossbar) {
-      fill_crossbar(crossbar, codes, budget, plan, section_writes, costs[crossbar]);
+      fill_crossbar(crossbar, codes, work);
     }
   });
 
   LayerCost cost;
+  cost.name = codes.name;
+  cost.num_weights = codes.num_weights();
+  cost.num_sections = list.num_sections;
   cost.budget = budget;
   cost.column_flips.resize(arrays_[0].num_cols());
-  for (const LayerCost& part : costs) {
+  for (const LayerCost& part : work.costs) {
     cost.first_load += part.first_load;
     cost.transition += part.transition;
     cost.stream += part.stream;
@@ -159,69 +165,67 @@ LayerPlan Planner::add(const LayerCodes& codes, std::int64_t budget) {
       cost.column_flips[col] += part.column_flips[col];
     }
   }
-  account(codes, plan, list.section_bits, section_writes, cost);
+  cost.routing_bits = routing_bits(plan, cost, list.section_bits);
+  cost.sign_bits = options_.sign == SignCoding::kPhase ? 1 : 0;
+  cost.weight_power = codes.weight_power;
+  // What the choice of words adds depends on the codes alone, so it is independent of the rounding.
+  const bool is_exact = budget == 0 && options_.stucking == Stucking::kNone;
+  const double error_power = is_exact ? 0 : code_error_power(codes, plan);
+  cost.rmse = std::sqrt((error_power + codes.rounding_power) / codes.weight_power);
+  add_energy_and_time(work.section_writes, cost);
   layers_.push_back(cost);
-  return plan;
+  return std::move(work.plan);
 }
 
-void Planner::fill_crossbar(std::int64_t crossbar, const LayerCodes& codes, std::int64_t budget,
-                            LayerPlan& plan, std::vector<Writes>& section_writes, LayerCost& cost) {
+void Planner::fill_crossbar(std::int64_t crossbar, const LayerCodes& codes, Work& work) {
   CellArray& array = arrays_[crossbar];
+  LayerPlan& plan = work.plan;
+  LayerCost& cost = work.costs[crossbar];
   cost.column_flips.resize(array.num_cols());
   RowAssigner assigner(row_options_);
   WordChooser chooser(row_options_);
   std::vector<std::uint8_t> used(pool_.num_rows);
-  const bool is_exact = budget == 0 && options_.sign != SignCoding::kRedundantPair;
   const auto share = pool_.share(crossbar, plan.num_sections());
   for (std::int64_t section = share.begin; section < share.end; section += share.step) {
-    std::int32_t* weights = &plan.weight_of_row[section * pool_.num_rows];
-    std::uint32_t* words = &plan.words[section * pool_.num_rows];
-    std::int8_t* signs = &plan.input_sign[section * pool_.num_rows];
+    const std::int64_t slot = section * pool_.num_rows;
+    std::int32_t* weights = &plan.weight_of_row[slot];
     plan.crossbar[section] = static_cast<std::int32_t>(crossbar);
-    assigner.assign(weights, codes.values.data(), budget, array.present());
+    assigner.assign(weights, codes.values.data(), work.budget, array.present());
     for (std::int64_t row = 0; row < pool_.num_rows; ++row) {
       used[row] = weights[row] >= 0 ? 1 : 0;
       if (used[row] == 0) continue;
       const int q = codes.values[weights[row]];
-      words[row] = is_exact ? encode(options_.sign, options_.bits, q)
-                            : chooser.choose(q, budget, array.present()[row]);
-      if (options_.sign == SignCoding::kPhase && q < 0) signs[row] = -1;
+      plan.words[slot + row] = chooser.choose(q, work.budget, array.present()[row]);
+      if (options_.sign == SignCoding::kPhase && q < 0) plan.input_sign[slot + row] = -1;
     }
-    if (options_.stucking != Stucking::kNone) stick(crossbar, section, words, weights);
-    const CellArray::Load load = array.load(words, used.data(), cost.column_flips.data());
+    if (options_.stucking != Stucking::kNone) stick(crossbar, section, plan);
+    const CellArray::Load load =
+        array.load(&plan.words[slot], used.data(), cost.column_flips.data());
     cost.first_load += load.first;
     (section == share.begin ? cost.transition : cost.stream) += load.later;
-    section_writes[section] = load.later;
+    work.section_writes[section] = load.later;
   }
 }
 
 /// Leaves stuck cells as they are, except in rows that were never programmed.
-void Planner::stick(std::int64_t crossbar, std::int64_t section, std::uint32_t* words,
-                    const std::int32_t* weights) const {
+void Planner::stick(std::int64_t crossbar, std::int64_t section, LayerPlan& plan) const {
   const CellArray& array = arrays_[crossbar];
   std::vector<std::uint32_t> drawn;
   if (options_.stucking == Stucking::kDynamic) {
     Rng rng = Rng(options_.seed).fork(Purpose::kProgramming).fork(layers_.size()).fork(section);
-    drawn = draw_stuck(row_options_, pool_.num_rows, options_.stuck_columns, options_.rewritten, rng);
+    drawn =
+        draw_stuck(row_options_, pool_.num_rows, options_.stuck_columns, options_.rewritten, rng);
   }
   const auto& stuck = options_.stucking == Stucking::kStatic ? stuck_[crossbar] : drawn;
   for (std::int64_t row = 0; row < pool_.num_rows; ++row) {
-    if (weights[row] < 0 || array.ever_used()[row] == 0) continue;
-    words[row] = (words[row] & ~stuck[row]) | (array.present()[row] & stuck[row]);
+    const std::int64_t slot = section * pool_.num_rows + row;
+    if (plan.weight_of_row[slot] < 0 || array.ever_used()[row] == 0) continue;
+    plan.words[slot] = (plan.words[slot] & ~stuck[row]) | (array.present()[row] & stuck[row]);
   }
 }
 
-/// Fills in what follows from the finished layer: errors, metadata, energy and time.
-void Planner::account(const LayerCodes& codes, const LayerPlan& plan, std::int64_t section_bits,
-                      const std::vector<Writes>& section_writes, LayerCost& cost) const {
-  cost.name = codes.name;
-  cost.num_weights = codes.num_weights();
-  cost.num_sections = plan.num_sections();
-  cost.weight_power = codes.weight_power;
-  cost.sign_bits = options_.sign == SignCoding::kPhase ? 1 : 0;
-  const auto num_weights = static_cast<double>(cost.num_weights);
-
-  // What the choice of words adds depends on the codes alone, so it is independent of the rounding.
+/// Mean square of what the planned weights differ from their codes.
+double Planner::code_error_power(const LayerCodes& codes, const LayerPlan& plan) const {
   double squares = 0;
   for (std::size_t i = 0; i < plan.words.size(); ++i) {
     if (plan.weight_of_row[i] < 0) continue;
@@ -229,27 +233,32 @@ void Planner::account(const LayerCodes& codes, const LayerPlan& plan, std::int64
                          codes.values[plan.weight_of_row[i]];
     squares += error * error;
   }
-  const double power = squares / num_weights * codes.lsb * codes.lsb + codes.rounding_power;
-  cost.rmse = std::sqrt(power / codes.weight_power);
+  return squares / static_cast<double>(codes.num_weights()) * codes.lsb * codes.lsb;
+}
 
-  const bool is_implied =
-      options_.order == Order::kNatural && options_.assignment == RowAssignment::kRank;
-  if (!is_implied) {
-    const auto slots = static_cast<double>(plan.words.size());
-    const double gap_bits = slots > num_weights ? slots : 0;  // which rows are used
-    cost.routing_bits = static_cast<double>(plan.index_bits) +
-                        (static_cast<double>(section_bits * plan.num_sections()) + gap_bits) / num_weights;
-  }
+/// Bits per weight that say where activations go: each weight's index, each section's place, and,
+/// in layers with gaps, which rows are used.
+double Planner::routing_bits(const LayerPlan& plan,
+                             const LayerCost& cost,
+                             std::int64_t section_bits) const {
+  if (options_.order == Order::kNatural && options_.assignment == RowAssignment::kRank) return 0;
+  const auto weights = static_cast<double>(cost.num_weights);
+  const auto slots = static_cast<double>(plan.words.size());
+  const auto sections = static_cast<double>(section_bits * cost.num_sections);
+  return static_cast<double>(plan.index_bits) +
+         (sections + (slots > weights ? slots : 0)) / weights;
+}
 
-  // Load k of all crossbars happens side by side; the next ones wait for the slowest.
+/// Load k of all crossbars happens side by side; the next ones wait for the slowest.
+void Planner::add_energy_and_time(const std::vector<Writes>& section_writes,
+                                  LayerCost& cost) const {
   std::vector<double> step_time;
   for (std::int64_t crossbar = 0; crossbar < pool_.num_crossbars; ++crossbar) {
-    const auto share = pool_.share(crossbar, plan.num_sections());
+    const auto share = pool_.share(crossbar, cost.num_sections);
     std::size_t step = 0;
     for (std::int64_t section = share.begin; section < share.end; section += share.step, ++step) {
-      const Writes& writes = section_writes[section];
-      const auto set = static_cast<double>(writes.set);
-      const auto reset = static_cast<double>(writes.reset);
+      const auto set = static_cast<double>(section_writes[section].set);
+      const auto reset = static_cast<double>(section_writes[section].reset);
       if (step == step_time.size()) step_time.push_back(0);
       step_time[step] =
           std::max(step_time[step], set * write_cost_.time_set + reset * write_cost_.time_reset);
@@ -260,7 +269,8 @@ void Planner::account(const LayerCodes& codes, const LayerPlan& plan, std::int64
 }
 
 /// Writes between the end of a pass and the begin of the next, also added to `wear`. With levelling
-/// the columns are then shifted by one; that some passes shift crossbars and rows as well is neglected.
+/// the columns are then shifted by one; that some passes shift crossbars and rows as well is
+/// neglected.
 Writes Planner::repeat_writes(WearMap& wear) const {
   Writes repeat;
   const std::int64_t cell_bits = pool_.cell_bits;
@@ -307,7 +317,8 @@ PlanCost Planner::cost() const {
 
   WearMap wear{pool_.num_crossbars, pool_.num_rows, arrays_[0].num_cols(), {}};
   for (const CellArray& array : arrays_) {
-    for (const std::uint64_t writes : array.wear()) wear.writes.push_back(static_cast<double>(writes));
+    for (const std::uint64_t writes : array.wear())
+      wear.writes.push_back(static_cast<double>(writes));
   }
   total.repeat = repeat_writes(wear);
   total.energy += static_cast<double>(total.repeat.set) * write_cost_.energy_set +

@@ -34,21 +34,22 @@ struct PlanOptions {
 
 /// One layer's part of a plan: what is programmed, and where activations go.
 ///
-/// Section s is loaded into crossbar `crossbar[s]`; the sections of one crossbar in ascending order.
-/// Before the next load its rows are driven with the inputs of their weights, and the column sums,
-/// shifted and added, belong to the output (to the row's output in an index-routed order).
+/// Section s is loaded into crossbar `crossbar[s]`; the sections of one crossbar in ascending
+/// order. Before the next load its rows are driven with the inputs of their weights, and the column
+/// sums, shifted and added, belong to the output (to the row's output in an index-routed order).
 struct LayerPlan {
   std::string name;
   std::int64_t num_outputs = 0;
   std::int64_t num_inputs = 0;
   std::int64_t num_rows = 0;
   double lsb = 0;
-  std::int64_t index_bits = 0;              // as in `SectionList`
-  std::vector<std::int32_t> base;           // [sections]  as in `SectionList`
-  std::vector<std::int32_t> crossbar;       // [sections]
-  std::vector<std::int32_t> weight_of_row;  // [sections, rows]  output * num_inputs + input; -1: none
-  std::vector<std::uint32_t> words;         // [sections, rows]  bits of the cells
-  std::vector<std::int8_t> input_sign;      // [sections, rows]  -1: the row is driven inverted
+  std::int64_t index_bits = 0;         // as in `SectionList`
+  std::vector<std::int32_t> base;      // [sections]  as in `SectionList`
+  std::vector<std::int32_t> crossbar;  // [sections]
+  std::vector<std::int32_t>
+      weight_of_row;                    // [sections, rows]  output * num_inputs + input; -1: none
+  std::vector<std::uint32_t> words;     // [sections, rows]  bits of the cells
+  std::vector<std::int8_t> input_sign;  // [sections, rows]  -1: the row is driven inverted
 
   std::int64_t num_sections() const { return static_cast<std::int64_t>(crossbar.size()); }
 };
@@ -62,16 +63,16 @@ struct LayerCost {
   std::int64_t num_weights = 0;
   std::int64_t num_sections = 0;
   std::int64_t budget = 0;
-  Writes first_load;                        // into rows that were never programmed
-  Writes transition;                        // a crossbar's first section of the layer, over what was left
-  Writes stream;                            // all others
+  Writes first_load;  // into rows that were never programmed
+  Writes transition;  // a crossbar's first section of the layer, over what was left
+  Writes stream;      // all others
   std::vector<std::uint64_t> column_flips;  // [columns]  transition and stream
-  double routing_bits = 0;                  // per weight: where its activation comes from and goes to
-  double sign_bits = 0;                     // per weight: sign kept outside of the array
-  double rmse = 0;                          // of the weights, rounding included, relative to their rms
-  double weight_power = 0;                  // mean square of the weights
-  double energy = 0;                        // J
-  double time = 0;                          // s
+  double routing_bits = 0;  // per weight: where its activation comes from and goes to
+  double sign_bits = 0;     // per weight: sign kept outside of the array
+  double rmse = 0;          // of the weights, rounding included, relative to their rms
+  double weight_power = 0;  // mean square of the weights
+  double energy = 0;        // J
+  double time = 0;          // s
 
   std::uint64_t writes() const { return transition.total() + stream.total(); }
 };
@@ -100,8 +101,8 @@ struct PlanCost {
   }
 };
 
-/// Plans a network layer by layer; nothing of a layer is kept but its costs and the present state of
-/// the crossbars, so that a network of any size takes the memory of its largest layer.
+/// Plans a network layer by layer; nothing of a layer is kept but its costs and the present state
+/// of the crossbars, so that a network of any size takes the memory of its largest layer.
 class Planner {
  public:
   /// Throws `ConfigError` when pool and options do not fit.
@@ -116,18 +117,22 @@ class Planner {
   PlanCost cost() const;
 
  private:
-  struct SectionWrites {
-    Writes writes;
-    bool is_transition = false;
+  /// A layer while it is planned.
+  struct Work {
+    LayerPlan plan;
+    std::int64_t budget = 0;
+    std::vector<Writes> section_writes;  // [sections]
+    std::vector<LayerCost> costs;        // [crossbars]
   };
 
   /// Loads the sections of one crossbar, one after another.
-  void fill_crossbar(std::int64_t crossbar, const LayerCodes& codes, std::int64_t budget,
-                     LayerPlan& plan, std::vector<Writes>& section_writes, LayerCost& cost);
-  void stick(std::int64_t crossbar, std::int64_t section, std::uint32_t* words,
-             const std::int32_t* weights) const;
-  void account(const LayerCodes& codes, const LayerPlan& plan, std::int64_t section_bits,
-               const std::vector<Writes>& section_writes, LayerCost& cost) const;
+  void fill_crossbar(std::int64_t crossbar, const LayerCodes& codes, Work& work);
+  void stick(std::int64_t crossbar, std::int64_t section, LayerPlan& plan) const;
+  double code_error_power(const LayerCodes& codes, const LayerPlan& plan) const;
+  double routing_bits(const LayerPlan& plan,
+                      const LayerCost& cost,
+                      std::int64_t section_bits) const;
+  void add_energy_and_time(const std::vector<Writes>& section_writes, LayerCost& cost) const;
   Writes repeat_writes(WearMap& wear) const;
 
   CrossbarPool pool_;

@@ -11,8 +11,13 @@
 namespace crossloom {
 namespace {
 
-const std::vector<Order> kOrders = {Order::kNatural, Order::kR1, Order::kRowWalk, Order::kR2,
-                                    Order::kR3,      Order::kQr, Order::kQrSorted};
+const std::vector<Order> kOrders = {Order::kNatural,
+                                    Order::kR1,
+                                    Order::kRowWalk,
+                                    Order::kR2,
+                                    Order::kR3,
+                                    Order::kQr,
+                                    Order::kQrSorted};
 const std::vector<RowAssignment> kAssignments = {
     RowAssignment::kRank, RowAssignment::kMultiset, RowAssignment::kHungarian};
 
@@ -70,8 +75,11 @@ TEST(Planner, ReplayOfEveryOrderAndAssignmentGivesTheExactProduct) {
 }
 
 TEST(Planner, ReplayOfEverySignCodingGivesTheExactProduct) {
-  for (const auto sign : {SignCoding::kPhase, SignCoding::kPair, SignCoding::kRedundantPair,
-                          SignCoding::kSignBit, SignCoding::kTwosComplement}) {
+  for (const auto sign : {SignCoding::kPhase,
+                          SignCoding::kPair,
+                          SignCoding::kRedundantPair,
+                          SignCoding::kSignBit,
+                          SignCoding::kTwosComplement}) {
     for (const std::int64_t budget : {0, 2}) {
       for (const std::int64_t cell_bits : {1, 2, 3}) {
         if (sign == SignCoding::kRedundantPair && cell_bits > 1) continue;
@@ -286,7 +294,8 @@ TEST(LayerBudgets, HarmIsThatOfTheMeanBudgetAndEqualPerWeight) {
   double harm = 0;
   double uniform = 0;
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    const double unit = static_cast<double>(layers[i].num_weights) * layers[i].curvature * std::pow(layers[i].lsb, 2);
+    const double unit = static_cast<double>(layers[i].num_weights) * layers[i].curvature *
+                        std::pow(layers[i].lsb, 2);
     harm += unit * static_cast<double>(budgets[i] * budgets[i]);
     uniform += unit * 64;
   }
@@ -307,7 +316,8 @@ std::string refusal(const CrossbarPool& pool, const PlanOptions& options) {
 TEST(Planner, PoolThatCannotHoldOneSectionIsRefused) {
   EXPECT_NE(refusal({1, 0, 10, 1, Schedule::kChunk}, {}).find("cannot hold one section"),
             std::string::npos);
-  EXPECT_NE(refusal({1, 128, 8, 1, Schedule::kChunk}, {}).find("it takes 10 bits"), std::string::npos);
+  EXPECT_NE(refusal({1, 128, 8, 1, Schedule::kChunk}, {}).find("it takes 10 bits"),
+            std::string::npos);
   PlanOptions options;
   options.sign = SignCoding::kPair;
   EXPECT_NE(refusal({1, 128, 10, 1, Schedule::kChunk}, options).find("it takes 20 bits"),

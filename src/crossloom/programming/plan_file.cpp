@@ -44,7 +44,8 @@ class BitReader {
   /// The next `bits` (at most 32); zeros behind the end, which `is_over` tells.
   std::uint32_t get(std::int64_t bits) {
     while (num_held_ < bits) {
-      if (next_ < bytes_.size()) held_ |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes_[next_])) << num_held_;
+      if (next_ < bytes_.size())
+        held_ |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes_[next_])) << num_held_;
       ++next_;
       num_held_ += 8;
     }
@@ -127,7 +128,8 @@ void PlanWriter::add(const LayerPlan& plan) {
   for (std::int64_t section = 0; section < plan.num_sections(); ++section) {
     bits.put(plan.base[section], kBaseBits);
     bits.put(plan.crossbar[section], kCrossbarBits);
-    for (std::int64_t slot = section * plan.num_rows; slot < (section + 1) * plan.num_rows; ++slot) {
+    for (std::int64_t slot = section * plan.num_rows; slot < (section + 1) * plan.num_rows;
+         ++slot) {
       const bool is_used = plan.weight_of_row[slot] >= 0;
       bits.put(is_used ? 1 : 0, 1);
       if (!is_used) continue;
@@ -204,13 +206,15 @@ PlanReader::Block PlanReader::read_block() {
   const auto data_size = number_of<std::uint64_t>(read(8));
   const std::string text = read(json_size);
   block.data = read(data_size);
-  if (number_of<std::uint32_t>(read(4)) != crc(text, block.data)) refuse("a checksum does not hold");
+  if (number_of<std::uint32_t>(read(4)) != crc(text, block.data))
+    refuse("a checksum does not hold");
   block.json = Json::parse(text, nullptr, false);
   if (!block.json.is_object()) refuse("a block has no description");
   return block;
 }
 
-void PlanReader::require_match(const CrossbarPool& pool, const std::string& network_checksum) const {
+void PlanReader::require_match(const CrossbarPool& pool,
+                               const std::string& network_checksum) const {
   if (pool.checksum() != header_.pool.checksum()) {
     refuse("it was made for another pool: " + values_of(header_.pool).dump());
   }
@@ -252,8 +256,8 @@ LayerPlan PlanReader::unpack(const Block& block) const {
   const std::int64_t limit = std::int64_t{1} << 31;
   if (plan.num_outputs < 1 || plan.num_inputs < 1 || plan.num_outputs >= limit ||
       plan.num_inputs >= limit || plan.num_outputs * plan.num_inputs >= limit || num_sections < 1 ||
-      num_sections > num_bits / (kBaseBits + kCrossbarBits + plan.num_rows) || plan.index_bits < 0 ||
-      plan.index_bits > 31) {
+      num_sections > num_bits / (kBaseBits + kCrossbarBits + plan.num_rows) ||
+      plan.index_bits < 0 || plan.index_bits > 31) {
     refuse("the sizes of layer '" + plan.name + "' contradict each other");
   }
   const std::int64_t num_weights = plan.num_outputs * plan.num_inputs;
@@ -268,9 +272,11 @@ LayerPlan PlanReader::unpack(const Block& block) const {
     plan.base[section] = static_cast<std::int32_t>(bits.get(kBaseBits));
     plan.crossbar[section] = static_cast<std::int32_t>(bits.get(kCrossbarBits));
     bool is_valid = plan.crossbar[section] < header_.pool.num_crossbars && plan.base[section] >= 0;
-    for (std::int64_t slot = section * plan.num_rows; slot < (section + 1) * plan.num_rows; ++slot) {
+    for (std::int64_t slot = section * plan.num_rows; slot < (section + 1) * plan.num_rows;
+         ++slot) {
       if (bits.get(1) == 0) continue;
-      if (header_.options.sign == SignCoding::kPhase && bits.get(1) != 0) plan.input_sign[slot] = -1;
+      if (header_.options.sign == SignCoding::kPhase && bits.get(1) != 0)
+        plan.input_sign[slot] = -1;
       const std::int64_t weight = plan.base[section] + std::int64_t{bits.get(plan.index_bits)};
       is_valid = is_valid && weight < num_weights;
       plan.weight_of_row[slot] = static_cast<std::int32_t>(weight);

@@ -28,9 +28,9 @@ struct PlanHeader {
 ///   section = 32 bits base, 16 bits crossbar, then for each row one bit: used; if so:
 ///             1 bit input inverted (sign = phase only), `index_bits` bits weight - base, the cells
 ///
-/// Numbers are little-endian; the fields of a section follow each other bit by bit, lowest bit first;
-/// the last byte of a layer is filled with zeros. The weight is output * num_inputs + input. The cells
-/// of a row are as many bits as a weight takes, those of column 0 first.
+/// Numbers are little-endian; the fields of a section follow each other bit by bit, lowest bit
+/// first; the last byte of a layer is filled with zeros. The weight is output * num_inputs + input.
+/// The cells of a row are as many bits as a weight takes, those of column 0 first.
 class PlanWriter {
  public:
   PlanWriter(const std::filesystem::path& path, const PlanHeader& header);

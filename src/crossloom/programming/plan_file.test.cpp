@@ -53,7 +53,8 @@ class PlanFile : public testing::Test {
     return "";
   }
 
-  const fs::path folder_ = fs::temp_directory_path() / ("crossloom_plan_" + std::to_string(::getpid()));
+  const fs::path folder_ =
+      fs::temp_directory_path() / ("crossloom_plan_" + std::to_string(::getpid()));
   const fs::path path_ = folder_ / "network.plan";
   CrossbarPool pool_;
   PlanOptions options_;

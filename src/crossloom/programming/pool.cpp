@@ -25,14 +25,16 @@ void CrossbarPool::require_room(std::int64_t word_bits) const {
   if (num_cols * cell_bits < word_bits) {
     throw ConfigError("a row of " + std::to_string(num_cols) + " cells of " +
                       std::to_string(cell_bits) + " bit cannot hold one weight (it takes " +
-                      std::to_string(word_bits) + " bits with its sign); give pool.num_cols of at least " +
+                      std::to_string(word_bits) +
+                      " bits with its sign); give pool.num_cols of at least " +
                       std::to_string(used_cols(word_bits)) + ", or fewer bits");
   }
 }
 
 CrossbarPool::Share CrossbarPool::share(std::int64_t crossbar, std::int64_t num_sections) const {
   if (schedule == Schedule::kStrided) return {crossbar, num_sections, num_crossbars};
-  return {crossbar * num_sections / num_crossbars, (crossbar + 1) * num_sections / num_crossbars, 1};
+  return {
+      crossbar * num_sections / num_crossbars, (crossbar + 1) * num_sections / num_crossbars, 1};
 }
 
 std::string CrossbarPool::checksum() const {

@@ -18,8 +18,8 @@ enum class Schedule {
 /// A row holds one weight, its bits lie in the columns (lowest first, `cell_bits` of them a cell).
 /// The weights resident in one crossbar at a time are a *section*. Columns that a weight does not
 /// need stay idle and are no part of any count.
-/// Source of the defaults: 128 rows of 10 bits are the assumption of methods 4.4 on arXiv:2410.21730,
-/// which does not state its own.
+/// Source of the defaults: 128 rows of 10 bits are the assumption of methods 4.4 on
+/// arXiv:2410.21730, which does not state its own.
 struct CrossbarPool {
   std::int64_t num_crossbars = 1;
   std::int64_t num_rows = 128;
@@ -53,7 +53,8 @@ struct CrossbarPool {
 /// What writing one cell costs. The cells of one crossbar are written one after another, crossbars
 /// side by side.
 struct WriteCost {
-  // assumption: one verified write of an HfOx 1T1R cell, order of magnitude; give your device's own.
+  // assumption: one verified write of an HfOx 1T1R cell, order of magnitude; give your device's
+  // own.
   double energy_set = 1e-11;    // J
   double energy_reset = 1e-11;  // J
   double time_set = 1e-7;       // s

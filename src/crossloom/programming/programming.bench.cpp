@@ -20,7 +20,10 @@ std::vector<std::pair<std::string, Tensor>> vit(std::int64_t num_blocks) {
   return network;
 }
 
-void plan(benchmark::State& state, std::int64_t num_blocks, Order order, RowAssignment assignment,
+void plan(benchmark::State& state,
+          std::int64_t num_blocks,
+          Order order,
+          RowAssignment assignment,
           std::int64_t budget) {
   at::set_num_threads(2);
   const auto network = vit(num_blocks);

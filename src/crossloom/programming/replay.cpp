@@ -31,8 +31,14 @@ std::uint32_t Replay::read(std::int64_t cells) const {
 
 Tensor Replay::product(const LayerPlan& plan, const Tensor& x) {
   TORCH_CHECK(x.dim() == 2 && x.size(1) == plan.num_inputs && x.scalar_type() == at::kLong,
-              "layer '", plan.name, "' takes int64 [B, ", plan.num_inputs, "], not ", x.sizes());
-  TORCH_CHECK(plan.num_rows == pool_.num_rows, "the plan is for sections of ", plan.num_rows, " rows");
+              "layer '",
+              plan.name,
+              "' takes int64 [B, ",
+              plan.num_inputs,
+              "], not ",
+              x.sizes());
+  TORCH_CHECK(
+      plan.num_rows == pool_.num_rows, "the plan is for sections of ", plan.num_rows, " rows");
   // Batch last, so that one weight meets neighbouring numbers.
   const Tensor inputs = x.t().contiguous();
   Tensor outputs = at::zeros({plan.num_outputs, x.size(0)}, at::kLong);

@@ -9,10 +9,10 @@ namespace crossloom {
 
 /// Executes a plan on simulated cells, in integers: what a chip without errors would compute.
 ///
-/// Each section is programmed into its crossbar, only cells that differ are written; then its rows are
-/// driven with the activations that the plan's indices name, and what the cells hold is summed into
-/// the plan's outputs. Nothing but the plan is looked at, so a product equal to that of the network's
-/// own integers says that the plan is right.
+/// Each section is programmed into its crossbar, only cells that differ are written; then its rows
+/// are driven with the activations that the plan's indices name, and what the cells hold is summed
+/// into the plan's outputs. Nothing but the plan is looked at, so a product equal to that of the
+/// network's own integers says that the plan is right.
 class Replay {
  public:
   Replay(const CrossbarPool& pool, const PlanOptions& options);

@@ -32,8 +32,8 @@ std::int32_t WordChooser::flip_cost(std::int64_t budget) const {
   return static_cast<std::int32_t>(8 * budget * budget + 1);
 }
 
-/// The pair p - n = value with the fewest differences to `present`: bit by bit from the top, with the
-/// costs of the lower bits from `fewest_pair_flips`' recursion.
+/// The pair p - n = value with the fewest differences to `present`: bit by bit from the top, with
+/// the costs of the lower bits from `fewest_pair_flips`' recursion.
 std::uint32_t WordChooser::nearest_pair(std::int32_t value, std::uint32_t present) const {
   constexpr int kNever = 1000;
   const int bits = static_cast<int>(options_.bits);
@@ -92,7 +92,9 @@ std::uint32_t WordChooser::choose(int q, std::int64_t budget, std::uint32_t pres
   return best;
 }
 
-void WordChooser::count(int q, std::int64_t budget, const std::vector<std::uint32_t>& present,
+void WordChooser::count(int q,
+                        std::int64_t budget,
+                        const std::vector<std::uint32_t>& present,
                         std::int32_t* costs) {
   list_candidates(q, budget);
   const Candidates candidates{words_.data(), penalties_.data(), words_.size(), flip_cost(budget)};
@@ -105,21 +107,26 @@ void WordChooser::count(int q, std::int64_t budget, const std::vector<std::uint3
   }
 }
 
-void RowAssigner::assign(std::int32_t* section, const std::int16_t* values, std::int64_t budget,
+void RowAssigner::assign(std::int32_t* section,
+                         const std::int16_t* values,
+                         std::int64_t budget,
                          const std::vector<std::uint32_t>& present) {
   if (options_.assignment == RowAssignment::kMultiset) keep_equal(section, values, present);
   if (options_.assignment == RowAssignment::kHungarian) solve(section, values, budget, present);
 }
 
-void RowAssigner::keep_equal(std::int32_t* section, const std::int16_t* values,
+void RowAssigner::keep_equal(std::int32_t* section,
+                             const std::int16_t* values,
                              const std::vector<std::uint32_t>& present) const {
   const std::size_t rows = present.size();
-  using Held = std::pair<std::uint32_t, std::int32_t>;  // bits, and the weight or row they belong to
+  using Held =
+      std::pair<std::uint32_t, std::int32_t>;  // bits, and the weight or row they belong to
   std::vector<Held> weights;
   std::vector<Held> places;
   for (std::size_t row = 0; row < rows; ++row) {
     if (section[row] >= 0) {
-      weights.emplace_back(encode(options_.sign, options_.bits, values[section[row]]), section[row]);
+      weights.emplace_back(encode(options_.sign, options_.bits, values[section[row]]),
+                           section[row]);
     }
     places.emplace_back(present[row], static_cast<std::int32_t>(row));
   }
@@ -144,7 +151,9 @@ void RowAssigner::keep_equal(std::int32_t* section, const std::int16_t* values,
   }
 }
 
-void RowAssigner::solve(std::int32_t* section, const std::int16_t* values, std::int64_t budget,
+void RowAssigner::solve(std::int32_t* section,
+                        const std::int16_t* values,
+                        std::int64_t budget,
                         const std::vector<std::uint32_t>& present) {
   const std::size_t rows = present.size();
   std::vector<std::int32_t> weights;
@@ -160,8 +169,11 @@ void RowAssigner::solve(std::int32_t* section, const std::int16_t* values, std::
   for (std::size_t i = 0; i < weights.size(); ++i) section[row_of[i]] = weights[i];
 }
 
-std::vector<std::uint32_t> draw_stuck(const RowOptions& options, std::int64_t num_rows,
-                                      std::int64_t num_columns, double rewritten, Rng& rng) {
+std::vector<std::uint32_t> draw_stuck(const RowOptions& options,
+                                      std::int64_t num_rows,
+                                      std::int64_t num_columns,
+                                      double rewritten,
+                                      Rng& rng) {
   const bool is_pair =
       options.sign == SignCoding::kPair || options.sign == SignCoding::kRedundantPair;
   const std::int64_t halves = is_pair ? 2 : 1;
@@ -182,7 +194,8 @@ std::vector<std::uint32_t> draw_stuck(const RowOptions& options, std::int64_t nu
 
 double stuck_variance(std::int64_t num_columns, double rewritten) {
   double sum = 0;
-  for (std::int64_t bit = 0; bit < num_columns; ++bit) sum += static_cast<double>(std::int64_t{1} << (2 * bit));
+  for (std::int64_t bit = 0; bit < num_columns; ++bit)
+    sum += static_cast<double>(std::int64_t{1} << (2 * bit));
   return (1 - rewritten) / 2 * sum;
 }
 

@@ -16,8 +16,8 @@ enum class RowAssignment {
   kHungarian  // so that the section as a whole needs the fewest writes
 };
 
-/// Cells in the lowest columns that are not always rewritten. Source: arXiv:2410.21730, abstract, in
-/// the two readings of methods 4.2.
+/// Cells in the lowest columns that are not always rewritten. Source: arXiv:2410.21730, abstract,
+/// in the two readings of methods 4.2.
 enum class Stucking {
   kNone,
   kStatic,   // a fixed random part 1 - p of the cells keeps its first value (reading S)
@@ -39,7 +39,8 @@ struct RowOptions {
 ///   cost = (8 e^2 + 1) writes + (steps off)^2,
 ///
 /// so that for one weight writes come first and errors decide between equals; a section's rows are
-/// assigned by the sum. (A larger factor saves no more writes, a smaller one trades them for error.)
+/// assigned by the sum. (A larger factor saves no more writes, a smaller one trades them for
+/// error.)
 class WordChooser {
  public:
   explicit WordChooser(const RowOptions& options) : options_(options) {}
@@ -50,7 +51,9 @@ class WordChooser {
   /// Cost of `q` in each row.
   ///
   ///   present, costs  [rows]
-  void count(int q, std::int64_t budget, const std::vector<std::uint32_t>& present,
+  void count(int q,
+             std::int64_t budget,
+             const std::vector<std::uint32_t>& present,
              std::int32_t* costs);
 
  private:
@@ -76,13 +79,18 @@ class RowAssigner {
   /// Moves the weights in `section` to other rows.
   ///
   ///   section  [rows]  index of the weight, -1: none
-  void assign(std::int32_t* section, const std::int16_t* values, std::int64_t budget,
+  void assign(std::int32_t* section,
+              const std::int16_t* values,
+              std::int64_t budget,
               const std::vector<std::uint32_t>& present);
 
  private:
-  void keep_equal(std::int32_t* section, const std::int16_t* values,
+  void keep_equal(std::int32_t* section,
+                  const std::int16_t* values,
                   const std::vector<std::uint32_t>& present) const;
-  void solve(std::int32_t* section, const std::int16_t* values, std::int64_t budget,
+  void solve(std::int32_t* section,
+             const std::int16_t* values,
+             std::int64_t budget,
              const std::vector<std::uint32_t>& present);
 
   RowOptions options_;
@@ -91,10 +99,14 @@ class RowAssigner {
   std::vector<std::int32_t> cost_;
 };
 
-/// Cells in the `num_columns` lowest columns that cannot, or this time shall not, be rewritten: a mask
-/// of bits for each row, each cell with the probability 1 - `rewritten`. A pair has two lowest columns.
-std::vector<std::uint32_t> draw_stuck(const RowOptions& options, std::int64_t num_rows,
-                                      std::int64_t num_columns, double rewritten, Rng& rng);
+/// Cells in the `num_columns` lowest columns that cannot, or this time shall not, be rewritten: a
+/// mask of bits for each row, each cell with the probability 1 - `rewritten`. A pair has two lowest
+/// columns.
+std::vector<std::uint32_t> draw_stuck(const RowOptions& options,
+                                      std::int64_t num_rows,
+                                      std::int64_t num_columns,
+                                      double rewritten,
+                                      Rng& rng);
 
 /// Error variance of static stucking in squares of a step, for low bits without preference:
 /// (1 - p) / 2 * sum over b < c of 4^b. Source: methods 4.2.

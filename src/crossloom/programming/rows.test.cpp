@@ -31,7 +31,8 @@ TEST(AssignmentSolver, FindsTheBestOfAllPermutations) {
         std::vector<std::int32_t> cols(n);
         std::iota(cols.begin(), cols.end(), 0);
         std::int32_t best = sum(cost, cols);
-        while (std::next_permutation(cols.begin(), cols.end())) best = std::min(best, sum(cost, cols));
+        while (std::next_permutation(cols.begin(), cols.end()))
+          best = std::min(best, sum(cost, cols));
         EXPECT_EQ(sum(cost, solver.solve(cost, n)), best) << n;
       }
     }

@@ -3,7 +3,10 @@
 namespace crossloom {
 namespace {
 
-Scheme scheme(const std::string& name, std::int64_t bits, Order order, RowAssignment assignment,
+Scheme scheme(const std::string& name,
+              std::int64_t bits,
+              Order order,
+              RowAssignment assignment,
               std::int64_t budget = 0) {
   PlanOptions options;
   options.bits = bits;
@@ -22,7 +25,8 @@ std::vector<LayerShape> resnet50_shapes() {
   for (std::int64_t stage = 0; stage < 4; ++stage) {
     const std::int64_t width = std::int64_t{64} << stage;
     for (std::int64_t block = 0; block < blocks[stage]; ++block) {
-      const std::string name = "layer" + std::to_string(stage + 1) + "." + std::to_string(block) + ".";
+      const std::string name =
+          "layer" + std::to_string(stage + 1) + "." + std::to_string(block) + ".";
       shapes.push_back({name + "conv1", width, inputs});
       shapes.push_back({name + "conv2", width, 9 * width});
       shapes.push_back({name + "conv3", 4 * width, width});
@@ -59,6 +63,35 @@ Tensor draw_weights(const LayerShape& shape, WeightDraw draw, Rng& rng) {
   Tensor squares = at::zeros(sizes);
   for (int i = 0; i < freedom; ++i) squares += rng.normal(sizes).square();
   return rng.normal(sizes) * (squares / freedom).rsqrt();
+}
+
+std::vector<double> reading_gains(const Reading& reading, const Rng& rng) {
+  PlanOptions options = scheme("", reading.bits, Order::kNatural, RowAssignment::kRank).options;
+  CrossbarPool pool;
+  pool.num_rows = reading.num_rows;
+  pool.num_cols = reading.bits;
+  pool.schedule = Schedule::kStrided;
+  Planner natural(pool, options);
+  options.order = reading.order;
+  std::vector<Planner> planners;
+  for (const std::int64_t num_crossbars : reading.num_crossbars) {
+    pool.num_crossbars = num_crossbars;
+    planners.emplace_back(pool, options);
+  }
+  for (std::size_t i = 0; i < reading.shapes.size(); ++i) {
+    const LayerShape& shape = reading.shapes[i];
+    Rng layer_rng = rng.fork(i);
+    const LayerCodes codes =
+        quantise(shape.name, draw_weights(shape, reading.draw, layer_rng), reading.bits);
+    natural.add(codes);
+    for (Planner& planner : planners) planner.add(codes);
+  }
+  const auto reference = static_cast<double>(natural.cost().stream.total());
+  std::vector<double> gains;
+  for (const Planner& planner : planners) {
+    gains.push_back(reference / static_cast<double>(planner.cost().stream.total()));
+  }
+  return gains;
 }
 
 std::vector<std::pair<std::string, Tensor>> product_weights(const TensorMap& tensors) {
@@ -102,20 +135,23 @@ std::vector<Scheme> standard_schemes(std::int64_t bits) {
     const std::string suffix = " + Hungarian + budget " + std::to_string(budget);
     schemes.push_back(scheme("R3" + suffix, bits, Order::kR3, Rows::kHungarian, budget));
     schemes.push_back(scheme("QR" + suffix, bits, Order::kQr, Rows::kHungarian, budget));
-    schemes.push_back(scheme("QR sorted" + suffix, bits, Order::kQrSorted, Rows::kHungarian, budget));
+    schemes.push_back(
+        scheme("QR sorted" + suffix, bits, Order::kQrSorted, Rows::kHungarian, budget));
   }
   return schemes;
 }
 
 PlanCost plan_cost(const std::vector<std::pair<std::string, Tensor>>& network,
-                   const CrossbarPool& pool, const PlanOptions& options) {
+                   const CrossbarPool& pool,
+                   const PlanOptions& options) {
   Planner planner(pool, options);
   for (const auto& [name, weights] : network) planner.add(quantise(name, weights, options.bits));
   return planner.cost();
 }
 
 std::vector<Comparison> compare(const std::vector<std::pair<std::string, Tensor>>& network,
-                                const std::vector<Scheme>& schemes, CrossbarPool pool,
+                                const std::vector<Scheme>& schemes,
+                                CrossbarPool pool,
                                 std::int64_t bits) {
   const Scheme natural = scheme("natural", bits, Order::kNatural, RowAssignment::kRank);
   const PlanCost reference = plan_cost(network, pool, natural.options);

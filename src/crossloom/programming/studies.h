@@ -33,6 +33,19 @@ enum class WeightDraw { kGauss, kLaplace, kStudent5, kStudent3 };
 /// Weights of unit scale: [outputs, inputs], 1.
 Tensor draw_weights(const LayerShape& shape, WeightDraw draw, Rng& rng);
 
+/// Gains of an order over natural order on a network without weights, for several pool sizes:
+/// stream writes only, rows by rank, sections dealt strided. A layer's weights are drawn, planned
+/// by all and dropped.
+struct Reading {
+  std::vector<LayerShape> shapes;
+  WeightDraw draw = WeightDraw::kGauss;
+  std::int64_t bits = 10;
+  std::int64_t num_rows = 128;
+  Order order = Order::kR1;
+  std::vector<std::int64_t> num_crossbars;
+};
+std::vector<double> reading_gains(const Reading& reading, const Rng& rng);
+
 /// The weights of `tensors` that are products: named "*.weight", of two or four indices, as
 /// [outputs, inputs]. In the order of their names.
 std::vector<std::pair<std::string, Tensor>> product_weights(const TensorMap& tensors);
@@ -57,11 +70,13 @@ struct Comparison {
 
 /// Plans `network` by each scheme. The pool's columns are widened to what a scheme needs.
 std::vector<Comparison> compare(const std::vector<std::pair<std::string, Tensor>>& network,
-                                const std::vector<Scheme>& schemes, CrossbarPool pool,
+                                const std::vector<Scheme>& schemes,
+                                CrossbarPool pool,
                                 std::int64_t bits);
 
 /// The cost of a network under `options`.
 PlanCost plan_cost(const std::vector<std::pair<std::string, Tensor>>& network,
-                   const CrossbarPool& pool, const PlanOptions& options);
+                   const CrossbarPool& pool,
+                   const PlanOptions& options);
 
 }  // namespace crossloom

@@ -5,7 +5,9 @@
 
 namespace crossloom {
 
-double WearMap::total() const { return std::accumulate(writes.begin(), writes.end(), 0.0); }
+double WearMap::total() const {
+  return std::accumulate(writes.begin(), writes.end(), 0.0);
+}
 
 double WearMap::max() const {
   return writes.empty() ? 0 : *std::max_element(writes.begin(), writes.end());

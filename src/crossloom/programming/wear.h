@@ -7,10 +7,10 @@ namespace crossloom {
 
 /// Which cell plays which role in pass i over a plan.
 ///
-/// Column k of the plan lies in physical column (k + i) mod C; crossbar l in (l + floor(i / C)) mod L;
-/// row r in (r + floor(i / (C L))) mod R. All shifts are digital: they change where shift-and-add, the
-/// router and the results look, not what is computed.
-/// Source: rotating column roles, methods 4.4.1; rotation over rows is our own.
+/// Column k of the plan lies in physical column (k + i) mod C; crossbar l in (l + floor(i / C)) mod
+/// L; row r in (r + floor(i / (C L))) mod R. All shifts are digital: they change where
+/// shift-and-add, the router and the results look, not what is computed. Source: rotating column
+/// roles, methods 4.4.1; rotation over rows is our own.
 enum class Levelling { kNone, kColumns, kColumnsAndCrossbars, kColumnsCrossbarsAndRows };
 
 /// Writes of each cell during one pass over a plan (one inference batch), in the steady state.
@@ -33,8 +33,8 @@ WearMap level(const WearMap& wear, Levelling levelling);
 std::int64_t rotation_period(const WearMap& wear, Levelling levelling);
 
 /// Inferences until the most written cell has had `endurance` writes, when each resident section
-/// serves `batch` inputs. With levelling it holds when that takes longer than the rotation's period;
-/// the first load of all is neglected.
+/// serves `batch` inputs. With levelling it holds when that takes longer than the rotation's
+/// period; the first load of all is neglected.
 double lifetime(const WearMap& levelled, double endurance, std::int64_t batch);
 
 }  // namespace crossloom
