@@ -122,6 +122,13 @@ std::vector<Scheme> standard_schemes(std::int64_t bits) {
   schemes.push_back(scheme("QR", bits, Order::kQr, Rows::kRank));
   schemes.push_back(scheme("QR + Hungarian", bits, Order::kQr, Rows::kHungarian));
   schemes.push_back(scheme("QR sorted + Hungarian", bits, Order::kQrSorted, Rows::kHungarian));
+  Scheme pair = scheme("QR + Hungarian, pairs", bits, Order::kQr, Rows::kHungarian);
+  pair.options.sort_key = SortKey::kValue;
+  pair.options.sign = SignCoding::kPair;
+  schemes.push_back(pair);
+  pair.name = "QR + Hungarian, redundant pairs";
+  pair.options.sign = SignCoding::kRedundantPair;
+  schemes.push_back(pair);
   Scheme stuck = scheme("R3 + static stucking c=3 p=.5", bits, Order::kR3, Rows::kRank);
   stuck.options.stucking = Stucking::kStatic;
   if (bits >= stuck.options.stuck_columns) {
@@ -143,9 +150,18 @@ std::vector<Scheme> standard_schemes(std::int64_t bits) {
 
 PlanCost plan_cost(const std::vector<std::pair<std::string, Tensor>>& network,
                    const CrossbarPool& pool,
-                   const PlanOptions& options) {
+                   const PlanOptions& options,
+                   const std::vector<std::int64_t>& budgets) {
+  TORCH_CHECK(budgets.empty() || budgets.size() == network.size(),
+              "a budget for each of ",
+              network.size(),
+              " layers, not ",
+              budgets.size());
   Planner planner(pool, options);
-  for (const auto& [name, weights] : network) planner.add(quantise(name, weights, options.bits));
+  for (std::size_t i = 0; i < network.size(); ++i) {
+    planner.add(quantise(network[i].first, network[i].second, options.bits),
+                budgets.empty() ? options.budget : budgets[i]);
+  }
   return planner.cost();
 }
 

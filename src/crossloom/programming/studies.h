@@ -74,9 +74,11 @@ std::vector<Comparison> compare(const std::vector<std::pair<std::string, Tensor>
                                 CrossbarPool pool,
                                 std::int64_t bits);
 
-/// The cost of a network under `options`.
+/// The cost of a network under `options`, with error budgets of its layers unless `budgets` is
+/// empty.
 PlanCost plan_cost(const std::vector<std::pair<std::string, Tensor>>& network,
                    const CrossbarPool& pool,
-                   const PlanOptions& options);
+                   const PlanOptions& options,
+                   const std::vector<std::int64_t>& budgets = {});
 
 }  // namespace crossloom
