@@ -56,40 +56,41 @@ std::int32_t AssignmentSolver::take_cheapest(const std::vector<std::int32_t>& co
   return displaced;
 }
 
+/// An open column at the distance `length`, one without a row if there is any.
+std::int32_t AssignmentSolver::nearest_open(std::int32_t length) const {
+  std::int32_t nearest = -1;
+  for (std::int32_t j = 0; j < n_; ++j) {
+    if (open_[j] != length) continue;
+    nearest = j;
+    if (row_of_col_[j] < 0) break;
+  }
+  return nearest;
+}
+
+/// Finds the shortest path from `free_row` to a column without a row and shifts all rows along it.
 void AssignmentSolver::augment(const std::vector<std::int32_t>& cost, std::int32_t free_row) {
   std::fill(distance_.begin(), distance_.end(), kFar - 1);
   std::fill(open_.begin(), open_.end(), 0);
   settled_.clear();
-  std::int32_t row = free_row;
-  std::int32_t offset = 0;
-  std::int32_t end = -1;
-  std::int32_t length = 0;
-  while (true) {
-    length = assignment_kernels::relax({&cost[static_cast<std::size_t>(row) * n_], offset, row},
-                                       price_.data(),
-                                       n_,
-                                       {distance_.data(), open_.data(), from_.data()});
-    std::int32_t next = -1;
-    for (std::int32_t j = 0; j < n_; ++j) {
-      if (open_[j] != length) continue;
-      next = j;
-      if (row_of_col_[j] < 0) break;
-    }
-    if (row_of_col_[next] < 0) {
-      end = next;
-      break;
-    }
-    open_[next] = kFar;
-    settled_.push_back(next);
-    row = row_of_col_[next];
-    offset = length - (cost[static_cast<std::size_t>(row) * n_ + next] - price_[next]);
+  assignment_kernels::Row row{&cost[static_cast<std::size_t>(free_row) * n_], 0, free_row};
+  const assignment_kernels::Paths paths{distance_.data(), open_.data(), from_.data()};
+  std::int32_t length = assignment_kernels::relax(row, price_.data(), n_, paths);
+  std::int32_t end = nearest_open(length);
+  while (row_of_col_[end] >= 0) {
+    open_[end] = kFar;
+    settled_.push_back(end);
+    row.index = row_of_col_[end];
+    row.cost = &cost[static_cast<std::size_t>(row.index) * n_];
+    row.offset = length - (row.cost[end] - price_[end]);
+    length = assignment_kernels::relax(row, price_.data(), n_, paths);
+    end = nearest_open(length);
   }
   for (const std::int32_t col : settled_) price_[col] += distance_[col] - length;
-  while (true) {
-    const std::int32_t before = from_[end];
+  std::int32_t before = -1;
+  while (before != free_row) {
+    before = from_[end];
     row_of_col_[end] = before;
     std::swap(end, col_of_row_[before]);
-    if (before == free_row) break;
   }
 }
 

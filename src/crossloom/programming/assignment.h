@@ -23,6 +23,7 @@ class AssignmentSolver {
  private:
   void reduce_rows(const std::vector<std::int32_t>& cost);
   std::int32_t take_cheapest(const std::vector<std::int32_t>& cost, std::int32_t row);
+  std::int32_t nearest_open(std::int32_t length) const;
   void augment(const std::vector<std::int32_t>& cost, std::int32_t free_row);
 
   std::int32_t n_ = 0;

@@ -16,6 +16,15 @@ std::uint64_t transpose8(std::uint64_t x) {
   return x ^ swapped ^ (swapped << 28);
 }
 
+std::uint64_t ones(std::uint64_t x) {
+  return static_cast<std::uint64_t>(__builtin_popcountll(x));
+}
+
+/// Adds `amount` to the counts of the cells whose bits are set.
+void add_to_cells(std::uint64_t bits, std::uint64_t amount, std::uint64_t* counts) {
+  for (; bits != 0; bits &= bits - 1) counts[__builtin_ctzll(bits)] += amount;
+}
+
 }  // namespace
 
 CellArray::CellArray(std::int64_t num_rows, std::int64_t word_bits, std::int64_t cell_bits)
@@ -34,35 +43,49 @@ CellArray::CellArray(std::int64_t num_rows, std::int64_t word_bits, std::int64_t
       counters_(num_cols_ * words_per_col_),
       wear_(num_cols_ * words_per_col_ * 64) {}
 
-/// Lays the bits of the rows across words, 8 x 8 at a time, and notes what the rows then hold.
+/// Notes which rows are used and what they will hold, and lays their bits across words.
 void CellArray::pack(const std::uint32_t* words, const std::uint8_t* used) {
   std::fill(target_.begin(), target_.end(), 0);
   std::fill(used_.begin(), used_.end(), 0);
-  for (std::int64_t row = 0; row < num_rows_; row += 8) {
-    const std::int64_t count = std::min<std::int64_t>(8, num_rows_ - row);
-    const std::int64_t word = row / 64;
-    const auto shift = static_cast<int>(row % 64);
-    for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t r = row + i;
-      if (used[r] == 0) continue;
-      used_[word] |= std::uint64_t{1} << (shift + i);
-      if (ever_used_[r] == 0) {
-        ever_used_[r] = 1;
-        first_words_[r] = words[r];
-      }
-      present_[r] = words[r];
-    }
-    for (std::int64_t byte = 0; 8 * byte < num_bits_; ++byte) {
-      std::uint64_t block = 0;
-      for (std::int64_t i = 0; i < count; ++i) {
-        block |= static_cast<std::uint64_t>(words[row + i] >> (8 * byte) & 255U) << (8 * i);
-      }
-      block = transpose8(block);
-      for (std::int64_t bit = 0; bit < 8 && 8 * byte + bit < num_bits_; ++bit) {
-        target_[(8 * byte + bit) * words_per_col_ + word] |= (block >> (8 * bit) & 255U) << shift;
-      }
-    }
+  for (std::int64_t row = 0; row < num_rows_; ++row) {
+    if (used[row] == 0) continue;
+    used_[row / 64] |= std::uint64_t{1} << (row % 64);
+    if (ever_used_[row] == 0) first_words_[row] = words[row];
+    ever_used_[row] = 1;
+    present_[row] = words[row];
   }
+  for (std::int64_t row = 0; row < num_rows_; row += 8) {
+    for (std::int64_t bit = 0; bit < num_bits_; bit += 8) pack_block(words, row, bit);
+  }
+}
+
+/// The bits bit ... bit + 7 of the rows row ... row + 7, as far as there are any.
+void CellArray::pack_block(const std::uint32_t* words, std::int64_t row, std::int64_t bit) {
+  const std::int64_t rows = std::min<std::int64_t>(8, num_rows_ - row);
+  const std::int64_t bits = std::min<std::int64_t>(8, num_bits_ - bit);
+  std::uint64_t block = 0;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    block |= static_cast<std::uint64_t>(words[row + i] >> bit & 255U) << (8 * i);
+  }
+  block = transpose8(block);
+  for (std::int64_t i = 0; i < bits; ++i) {
+    target_[(bit + i) * words_per_col_ + row / 64] |= (block >> (8 * i) & 255U) << (row % 64);
+  }
+}
+
+/// Brings 64 cells of a column to their target and says which were written.
+CellArray::Changed CellArray::change(std::int64_t col, std::int64_t word) {
+  Changed changed;
+  const std::int64_t end = std::min((col + 1) * cell_bits_, num_bits_);
+  for (std::int64_t bit = end - 1; bit >= col * cell_bits_; --bit) {  // the highest bit decides
+    std::uint64_t& cells = planes_[bit * words_per_col_ + word];
+    const std::uint64_t next = target_[bit * words_per_col_ + word];
+    const std::uint64_t differs = (cells ^ next) & used_[word];
+    changed.raised |= differs & next & ~changed.all;
+    changed.all |= differs;
+    cells ^= differs;
+  }
+  return changed;
 }
 
 CellArray::Load CellArray::load(const std::uint32_t* words,
@@ -71,27 +94,14 @@ CellArray::Load CellArray::load(const std::uint32_t* words,
   pack(words, used);
   Load done;
   for (std::int64_t col = 0; col < num_cols_; ++col) {
-    const std::int64_t end = std::min((col + 1) * cell_bits_, num_bits_);
     for (std::int64_t word = 0; word < words_per_col_; ++word) {
-      std::uint64_t differs = 0;
-      std::uint64_t raised = 0;
-      for (std::int64_t bit = end - 1; bit >= col * cell_bits_; --bit) {  // highest bit decides
-        std::uint64_t& cell = planes_[bit * words_per_col_ + word];
-        const std::uint64_t next = target_[bit * words_per_col_ + word];
-        const std::uint64_t changed = (cell ^ next) & used_[word];
-        raised |= changed & next & ~differs;
-        differs |= changed;
-        cell ^= changed;
-      }
-      const std::uint64_t later = differs & ever_[word];
-      const std::uint64_t first = differs & ~ever_[word];
-      const auto ones = [](std::uint64_t x) {
-        return static_cast<std::uint64_t>(__builtin_popcountll(x));
-      };
-      done.later.set += ones(later & raised);
-      done.later.reset += ones(later & ~raised);
-      done.first.set += ones(first & raised);
-      done.first.reset += ones(first & ~raised);
+      const Changed changed = change(col, word);
+      const std::uint64_t later = changed.all & ever_[word];
+      const std::uint64_t first = changed.all & ~ever_[word];
+      done.later.set += ones(later & changed.raised);
+      done.later.reset += ones(later & ~changed.raised);
+      done.first.set += ones(first & changed.raised);
+      done.first.reset += ones(first & ~changed.raised);
       column_flips[col] += ones(later);
       count_wear(col * words_per_col_ + word, later);
     }
@@ -114,12 +124,9 @@ void CellArray::flush() const {
   loads_since_flush_ = 0;
   for (std::size_t index = 0; index < counters_.size(); ++index) {
     for (std::size_t k = 0; k < counters_[index].size(); ++k) {
-      for (std::uint64_t bits = counters_[index][k]; bits != 0; bits &= bits - 1) {
-        wear_[index * 64 + static_cast<std::size_t>(__builtin_ctzll(bits))] += std::uint64_t{1}
-                                                                               << k;
-      }
-      counters_[index][k] = 0;
+      add_to_cells(counters_[index][k], std::uint64_t{1} << k, &wear_[index * 64]);
     }
+    counters_[index] = {};
   }
 }
 

@@ -54,7 +54,15 @@ class CellArray {
  private:
   static constexpr std::int64_t kCounterBits = 8;
 
+  /// Written cells among 64 of a column, one bit each.
+  struct Changed {
+    std::uint64_t all = 0;
+    std::uint64_t raised = 0;
+  };
+
   void pack(const std::uint32_t* words, const std::uint8_t* used);
+  void pack_block(const std::uint32_t* words, std::int64_t row, std::int64_t bit);
+  Changed change(std::int64_t col, std::int64_t word);
   void count_wear(std::size_t index, std::uint64_t written);
   void flush() const;
 

@@ -40,6 +40,28 @@ void require_consistent(const CrossbarPool& pool, const PlanOptions& options) {
   }
 }
 
+/// Level of the cell in column `col`.
+std::uint32_t cell(std::uint32_t word, std::int64_t col, std::int64_t cell_bits) {
+  return word >> (col * cell_bits) & ((std::uint32_t{1} << cell_bits) - 1);
+}
+
+/// The plan of a layer before anything is loaded; takes over the sections.
+LayerPlan start_plan(const LayerCodes& codes, SectionList& list) {
+  LayerPlan plan;
+  plan.name = codes.name;
+  plan.num_outputs = codes.num_outputs;
+  plan.num_inputs = codes.num_inputs;
+  plan.num_rows = list.num_rows;
+  plan.lsb = codes.lsb;
+  plan.index_bits = list.index_bits;
+  plan.base = std::move(list.base);
+  plan.weight_of_row = std::move(list.weights);
+  plan.crossbar.resize(list.num_sections);
+  plan.words.resize(plan.weight_of_row.size());
+  plan.input_sign.assign(plan.weight_of_row.size(), 1);
+  return plan;
+}
+
 }  // namespace
 
 void PlanOptions::describe(ParamList& params) {
@@ -131,18 +153,8 @@ LayerPlan Planner::add(const LayerCodes& codes, std::int64_t budget) {
   SectionList list = order_sections(codes, pool_.num_rows, options_.order, options_.sort_key);
   Work work;
   work.budget = budget;
+  work.plan = start_plan(codes, list);
   LayerPlan& plan = work.plan;
-  plan.name = codes.name;
-  plan.num_outputs = codes.num_outputs;
-  plan.num_inputs = codes.num_inputs;
-  plan.num_rows = pool_.num_rows;
-  plan.lsb = codes.lsb;
-  plan.index_bits = list.index_bits;
-  plan.base = std::move(list.base);
-  plan.weight_of_row = std::move(list.weights);
-  plan.crossbar.resize(list.num_sections);
-  plan.words.resize(plan.weight_of_row.size());
-  plan.input_sign.assign(plan.weight_of_row.size(), 1);
   work.section_writes.resize(list.num_sections);
   work.costs.resize(pool_.num_crossbars);
   at::parallel_for(0, pool_.num_crossbars, 1, [&](std::int64_t begin, std::int64_t end) {
@@ -273,22 +285,18 @@ void Planner::add_energy_and_time(const std::vector<Writes>& section_writes,
 /// neglected.
 Writes Planner::repeat_writes(WearMap& wear) const {
   Writes repeat;
-  const std::int64_t cell_bits = pool_.cell_bits;
-  const std::uint32_t cell = (std::uint32_t{1} << cell_bits) - 1;
-  const std::int64_t shift = options_.levelling == Levelling::kNone ? 0 : 1;
-  for (std::int64_t crossbar = 0; crossbar < wear.num_crossbars; ++crossbar) {
-    const CellArray& array = arrays_[crossbar];
-    for (std::int64_t row = 0; row < wear.num_rows; ++row) {
-      if (array.ever_used()[row] == 0) continue;
-      for (std::int64_t col = 0; col < wear.num_cols; ++col) {
-        const std::int64_t next_col = (col + wear.num_cols - shift) % wear.num_cols;
-        const std::uint32_t before = array.present()[row] >> (col * cell_bits) & cell;
-        const std::uint32_t after = array.first_words()[row] >> (next_col * cell_bits) & cell;
-        if (before == after) continue;
-        ++(after > before ? repeat.set : repeat.reset);
-        ++wear.writes[(crossbar * wear.num_rows + row) * wear.num_cols + col];
-      }
-    }
+  for (std::int64_t i = 0; i < static_cast<std::int64_t>(wear.writes.size()); ++i) {
+    const std::int64_t col = i % wear.num_cols;
+    const std::int64_t row = i / wear.num_cols % wear.num_rows;
+    const CellArray& array = arrays_[i / wear.num_cols / wear.num_rows];
+    if (array.ever_used()[row] == 0) continue;
+    const std::int64_t shift = options_.levelling == Levelling::kNone ? 0 : 1;
+    const std::int64_t next_col = (col + wear.num_cols - shift) % wear.num_cols;
+    const std::uint32_t before = cell(array.present()[row], col, pool_.cell_bits);
+    const std::uint32_t after = cell(array.first_words()[row], next_col, pool_.cell_bits);
+    if (before == after) continue;
+    ++(after > before ? repeat.set : repeat.reset);
+    ++wear.writes[i];
   }
   return repeat;
 }

@@ -41,7 +41,7 @@ class BitReader {
  public:
   explicit BitReader(const std::string& bytes) : bytes_(bytes) {}
 
-  /// The next `bits` (at most 32); zeros behind the end, which `is_over` tells.
+  /// The next `bits` (at most 32); zeros behind the end.
   std::uint32_t get(std::int64_t bits) {
     while (num_held_ < bits) {
       if (next_ < bytes_.size())
@@ -55,7 +55,6 @@ class BitReader {
     return value;
   }
 
-  bool is_over() const { return next_ > bytes_.size(); }
   bool is_at_end() const { return next_ == bytes_.size(); }
 
  private:
@@ -243,7 +242,8 @@ std::optional<LayerPlan> PlanReader::next() {
   return std::nullopt;
 }
 
-LayerPlan PlanReader::unpack(const Block& block) const {
+/// The sizes of a layer, with room for its sections.
+LayerPlan PlanReader::unpack_sizes(const Block& block) const {
   LayerPlan plan;
   plan.name = block.json.at("name").get<std::string>();
   plan.num_outputs = block.json.at("num_outputs").get<std::int64_t>();
@@ -254,40 +254,46 @@ LayerPlan PlanReader::unpack(const Block& block) const {
   const auto num_sections = block.json.at("num_sections").get<std::int64_t>();
   const auto num_bits = static_cast<std::int64_t>(8 * block.data.size());
   const std::int64_t limit = std::int64_t{1} << 31;
-  if (plan.num_outputs < 1 || plan.num_inputs < 1 || plan.num_outputs >= limit ||
-      plan.num_inputs >= limit || plan.num_outputs * plan.num_inputs >= limit || num_sections < 1 ||
+  const auto is_size = [&](std::int64_t size) { return size >= 1 && size < limit; };
+  if (!is_size(plan.num_outputs) || !is_size(plan.num_inputs) ||
+      !is_size(plan.num_outputs * plan.num_inputs) || num_sections < 1 ||
       num_sections > num_bits / (kBaseBits + kCrossbarBits + plan.num_rows) ||
       plan.index_bits < 0 || plan.index_bits > 31) {
     refuse("the sizes of layer '" + plan.name + "' contradict each other");
   }
-  const std::int64_t num_weights = plan.num_outputs * plan.num_inputs;
-  const std::int64_t cell_bits = word_bits(header_.options.sign, header_.options.bits);
   plan.base.resize(num_sections);
   plan.crossbar.resize(num_sections);
   plan.weight_of_row.assign(num_sections * plan.num_rows, -1);
   plan.words.assign(num_sections * plan.num_rows, 0);
   plan.input_sign.assign(num_sections * plan.num_rows, 1);
+  return plan;
+}
+
+LayerPlan PlanReader::unpack(const Block& block) const {
+  LayerPlan plan = unpack_sizes(block);
+  const std::int64_t num_weights = plan.num_outputs * plan.num_inputs;
+  const std::int64_t cell_bits = word_bits(header_.options.sign, header_.options.bits);
+  const bool has_signs = header_.options.sign == SignCoding::kPhase;
   BitReader bits(block.data);
-  for (std::int64_t section = 0; section < num_sections; ++section) {
-    plan.base[section] = static_cast<std::int32_t>(bits.get(kBaseBits));
-    plan.crossbar[section] = static_cast<std::int32_t>(bits.get(kCrossbarBits));
-    bool is_valid = plan.crossbar[section] < header_.pool.num_crossbars && plan.base[section] >= 0;
-    for (std::int64_t slot = section * plan.num_rows; slot < (section + 1) * plan.num_rows;
-         ++slot) {
-      if (bits.get(1) == 0) continue;
-      if (header_.options.sign == SignCoding::kPhase && bits.get(1) != 0)
-        plan.input_sign[slot] = -1;
-      const std::int64_t weight = plan.base[section] + std::int64_t{bits.get(plan.index_bits)};
-      is_valid = is_valid && weight < num_weights;
-      plan.weight_of_row[slot] = static_cast<std::int32_t>(weight);
-      plan.words[slot] = bits.get(cell_bits);
+  bool is_valid = true;
+  for (std::int64_t slot = 0; slot < static_cast<std::int64_t>(plan.words.size()); ++slot) {
+    const std::int64_t section = slot / plan.num_rows;
+    if (slot % plan.num_rows == 0) {
+      plan.base[section] = static_cast<std::int32_t>(bits.get(kBaseBits));
+      plan.crossbar[section] = static_cast<std::int32_t>(bits.get(kCrossbarBits));
+      is_valid = is_valid && plan.base[section] >= 0 &&
+                 plan.crossbar[section] < header_.pool.num_crossbars;
     }
-    if (!is_valid || bits.is_over()) {
-      refuse("section " + std::to_string(section) + " of layer '" + plan.name +
-             "' names a weight or crossbar that is not there");
-    }
+    if (bits.get(1) == 0) continue;
+    if (has_signs && bits.get(1) != 0) plan.input_sign[slot] = -1;
+    const std::int64_t weight = plan.base[section] + std::int64_t{bits.get(plan.index_bits)};
+    is_valid = is_valid && weight < num_weights;
+    plan.weight_of_row[slot] = static_cast<std::int32_t>(weight);
+    plan.words[slot] = bits.get(cell_bits);
   }
-  if (!bits.is_at_end()) refuse("layer '" + plan.name + "' has more data than sections");
+  if (!is_valid || !bits.is_at_end()) {
+    refuse("layer '" + plan.name + "' names weights or crossbars that are not there");
+  }
   return plan;
 }
 

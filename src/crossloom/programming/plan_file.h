@@ -71,6 +71,7 @@ class PlanReader {
   [[noreturn]] void refuse(const std::string& why) const;
   std::string read(std::uint64_t size);
   Block read_block();
+  LayerPlan unpack_sizes(const Block& block) const;
   LayerPlan unpack(const Block& block) const;
 
   std::filesystem::path path_;

@@ -32,40 +32,54 @@ std::int32_t WordChooser::flip_cost(std::int64_t budget) const {
   return static_cast<std::int32_t>(8 * budget * budget + 1);
 }
 
-/// The pair p - n = value with the fewest differences to `present`: bit by bit from the top, with
-/// the costs of the lower bits from `fewest_pair_flips`' recursion.
+namespace {
+
+/// Writes that bring one place of a pair, which holds (p, n), to each digit p - n.
+struct PlaceCosts {
+  int equal;     // (0, 0) or (1, 1)
+  int plus;      // (1, 0)
+  int minus;     // (0, 1)
+  bool is_both;  // (1, 1) is the nearer one of equal digits
+};
+
+PlaceCosts place_costs(std::uint32_t present, int bit, int bits) {
+  const int p = static_cast<int>(present >> bit & 1U);
+  const int n = static_cast<int>(present >> (bit + bits) & 1U);
+  return {std::min(p + n, 2 - p - n), 1 - p + n, p + 1 - n, p + n == 2};
+}
+
+}  // namespace
+
+/// The pair p - n = value with the fewest differences to `present`: the recursion of
+/// `least_pair_costs` forwards, then the digits from the top back to the lowest.
 std::uint32_t WordChooser::nearest_pair(std::int32_t value, std::uint32_t present) const {
   constexpr int kNever = 1000;
   const int bits = static_cast<int>(options_.bits);
   int cost[kMaxBits + 1][2] = {{0, kNever}};  // [bits done][borrow]
-  const auto p = [&](int bit) { return static_cast<int>(present >> bit & 1U); };
-  const auto n = [&](int bit) { return static_cast<int>(present >> (bit + bits) & 1U); };
-  const auto equal = [&](int bit) { return std::min(p(bit) + n(bit), 2 - p(bit) - n(bit)); };
   for (int bit = 0; bit < bits; ++bit) {
-    const int plus = 1 - p(bit) + n(bit);
-    const int minus = p(bit) + 1 - n(bit);
-    const int* done = cost[bit];
+    const PlaceCosts place = place_costs(present, bit, bits);
+    const auto [even, borrow] = cost[bit];
     const bool is_one = (value >> bit & 1) != 0;
-    cost[bit + 1][0] = is_one ? done[0] + plus : std::min(done[0] + equal(bit), done[1] + plus);
-    cost[bit + 1][1] = is_one ? std::min(done[0] + minus, done[1] + equal(bit)) : done[1] + minus;
+    cost[bit + 1][0] =
+        is_one ? even + place.plus : std::min(even + place.equal, borrow + place.plus);
+    cost[bit + 1][1] =
+        is_one ? std::min(even + place.minus, borrow + place.equal) : borrow + place.minus;
   }
   std::uint32_t word = 0;
-  int borrow = value < 0 ? 1 : 0;
+  bool is_borrowing = value < 0;
   for (int bit = bits - 1; bit >= 0; --bit) {
+    const PlaceCosts place = place_costs(present, bit, bits);
+    const auto [even, borrow] = cost[bit];
     const bool is_one = (value >> bit & 1) != 0;
-    const int* done = cost[bit];
-    int digit = 0;  // p - n
-    if (borrow == 0) {
-      digit = is_one || done[1] + 1 - p(bit) + n(bit) < done[0] + equal(bit) ? 1 : 0;
-      borrow = is_one || digit == 0 ? 0 : 1;
-    } else {
-      digit = is_one && done[1] + equal(bit) <= done[0] + p(bit) + 1 - n(bit) ? 0 : -1;
-      borrow = is_one && digit == -1 ? 0 : 1;
+    int digit = is_borrowing ? -1 : 1;  // p - n; here the lower bits borrow as this one does
+    if (is_one == is_borrowing) {       // ... or the digits are equal, or the lower bits differ
+      const bool is_equal = is_borrowing ? borrow + place.equal <= even + place.minus
+                                         : even + place.equal <= borrow + place.plus;
+      if (is_equal) digit = 0;
+      is_borrowing = is_equal == is_borrowing;
     }
-    const bool both = digit == 0 && p(bit) + n(bit) > 2 - p(bit) - n(bit);
-    // One of the two set and equal digits wanted: either way costs one write; clear it.
-    if (digit == 1 || both) word |= std::uint32_t{1} << bit;
-    if (digit == -1 || both) word |= std::uint32_t{1} << (bit + bits);
+    if (digit == 1 || (digit == 0 && place.is_both)) word |= std::uint32_t{1} << bit;
+    if (digit == -1 || (digit == 0 && place.is_both)) word |= std::uint32_t{1} << (bit + bits);
   }
   return word;
 }
@@ -181,13 +195,11 @@ std::vector<std::uint32_t> draw_stuck(const RowOptions& options,
   const Tensor drawn = rng.uniform({num_rows, halves, num_columns});
   const float* uniform = drawn.data_ptr<float>();
   const std::uint32_t cell = (std::uint32_t{1} << options.cell_bits) - 1;
-  for (std::uint32_t& mask : masks) {
-    for (std::int64_t half = 0; half < halves; ++half) {
-      for (std::int64_t col = 0; col < num_columns; ++col) {
-        if (*uniform++ < rewritten) continue;
-        mask |= cell << (half * options.bits + col * options.cell_bits);
-      }
-    }
+  for (std::int64_t i = 0; i < drawn.numel(); ++i) {
+    if (uniform[i] < rewritten) continue;
+    const std::int64_t col = i % num_columns;
+    const std::int64_t half = i / num_columns % halves;
+    masks[i / num_columns / halves] |= cell << (half * options.bits + col * options.cell_bits);
   }
   return masks;
 }
