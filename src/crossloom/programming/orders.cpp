@@ -95,6 +95,22 @@ std::vector<std::int64_t> output_sequence(const LayerCodes& codes, Order order, 
   return sequence;
 }
 
+/// Gives every row its share of consecutive ranks, one for each section, or one fewer with a gap;
+/// the sections in falling order when `is_back`.
+void spread(const std::vector<std::int32_t>& sorted,
+            std::int64_t place,
+            std::int64_t num_rows,
+            std::int32_t* weights) {
+  const auto count = static_cast<std::int64_t>(sorted.size());
+  const std::int64_t num_sections = divide_up(count, num_rows);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t slot = i * num_sections * num_rows / count;  // distinct: slots >= count
+    const std::int64_t step = slot % num_sections;
+    const std::int64_t section = place % 2 == 0 ? step : num_sections - 1 - step;
+    weights[section * num_rows + slot / num_sections] = sorted[i];
+  }
+}
+
 /// Sorts every output into its sections: `list.weights` as [outputs, sections of one output, rows].
 void within_outputs(const LayerCodes& codes, Order order, SortKey key, SectionList& list) {
   const bool is_quantile = order == Order::kQr || order == Order::kQrSorted;
@@ -108,15 +124,10 @@ void within_outputs(const LayerCodes& codes, Order order, SortKey key, SectionLi
       const auto& sorted = sorter.sort(codes.values.data(), base, codes.num_inputs, key);
       std::int32_t* weights = &list.weights[place * slots];
       std::fill_n(&list.base[place * per_output], per_output, static_cast<std::int32_t>(base));
-      if (!is_quantile) {
+      if (is_quantile) {
+        spread(sorted, place, list.num_rows, weights);
+      } else {
         std::copy(sorted.begin(), sorted.end(), weights);
-        continue;
-      }
-      for (std::int64_t i = 0; i < codes.num_inputs; ++i) {
-        const std::int64_t slot = i * slots / codes.num_inputs;  // distinct, as slots >= inputs
-        const std::int64_t step = slot % per_output;
-        const std::int64_t section = place % 2 == 0 ? step : per_output - 1 - step;
-        weights[section * list.num_rows + slot / per_output] = sorted[i];
       }
     }
   });
