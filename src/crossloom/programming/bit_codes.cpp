@@ -1,0 +1,122 @@
+#include "crossloom/programming/bit_codes.h"
+
+#include <cmath>
+#include <string_view>
+
+#include <ATen/Parallel.h>
+
+#include "crossloom/core/files.h"
+
+namespace crossloom {
+namespace {
+
+LayerCodes empty_codes(const std::string& name, const Tensor& w, std::int64_t bits) {
+  if (bits < 1 || bits > kMaxBits) {
+    throw ConfigError(std::to_string(bits) + " bits for '" + name +
+                      "' (a code is kept in 16 bits " + "with its sign); give 1 to " +
+                      std::to_string(kMaxBits));
+  }
+  TORCH_CHECK(
+      w.dim() >= 2 && w.numel() > 0, "weights to plan are [outputs, inputs...], not ", w.sizes());
+  TORCH_CHECK(
+      w.numel() < std::int64_t{1} << 31, "a layer has at most 2^31 weights, not ", w.numel());
+  LayerCodes codes;
+  codes.name = name;
+  codes.num_outputs = w.size(0);
+  codes.num_inputs = w.numel() / w.size(0);
+  codes.bits = bits;
+  codes.values.resize(static_cast<std::size_t>(w.numel()));
+  return codes;
+}
+
+[[noreturn]] void refuse_zeros(const std::string& name) {
+  throw ConfigError("all weights of '" + name +
+                    "' are zero (they have no scale, and nothing to "
+                    "program); leave the layer out");
+}
+
+}  // namespace
+
+LayerCodes quantise(const std::string& name, const Tensor& w, std::int64_t bits) {
+  LayerCodes codes = empty_codes(name, w, bits);
+  const Tensor packed = w.detach().to(at::kCPU, at::kFloat).contiguous();
+  const Tensor largest = packed.abs().max();  // NaN when one weight is
+  const double w_max = largest.item<double>();
+  if (!std::isfinite(w_max)) {
+    throw ConfigError("the weights of '" + name +
+                      "' hold a NaN or an infinity (no cell can store "
+                      "one); give finite weights");
+  }
+  if (w_max == 0) refuse_zeros(name);
+  codes.lsb = w_max / static_cast<double>((1 << bits) - 1);
+  const float* from = packed.data_ptr<float>();
+  const auto scale = static_cast<float>(1 / codes.lsb);
+  constexpr std::int64_t kBlock = 1 << 14;
+  const std::int64_t blocks = (w.numel() + kBlock - 1) / kBlock;
+  std::vector<double> power(static_cast<std::size_t>(blocks));
+  std::vector<double> rounding(static_cast<std::size_t>(blocks));
+  at::parallel_for(0, blocks, 1, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t block = first; block < last; ++block) {
+      const std::int64_t end = std::min((block + 1) * kBlock, w.numel());
+      for (std::int64_t i = block * kBlock; i < end; ++i) {
+        const float q = std::nearbyint(from[i] * scale);
+        codes.values[i] = static_cast<std::int16_t>(q);
+        const double error = from[i] - q * codes.lsb;
+        power[block] += static_cast<double>(from[i]) * from[i];
+        rounding[block] += error * error;
+      }
+    }
+  });
+  for (std::int64_t block = 0; block < blocks; ++block) {
+    codes.weight_power += power[block] / static_cast<double>(w.numel());
+    codes.rounding_power += rounding[block] / static_cast<double>(w.numel());
+  }
+  return codes;
+}
+
+LayerCodes take_codes(const std::string& name, const Tensor& q, double lsb, std::int64_t bits) {
+  LayerCodes codes = empty_codes(name, q, bits);
+  TORCH_CHECK(!q.is_floating_point(), "codes are integers, not ", q.scalar_type());
+  const Tensor packed = q.to(at::kCPU, at::kLong).contiguous();
+  const std::int64_t largest =
+      std::max(packed.max().item<std::int64_t>(), -packed.min().item<std::int64_t>());
+  if (largest == 0) refuse_zeros(name);
+  if (largest >= std::int64_t{1} << bits) {
+    throw ConfigError(std::to_string(bits) + " bits do not cover the codes of '" + name +
+                      "' (the largest magnitude is " + std::to_string(largest) +
+                      "); give more bits, or quantise again");
+  }
+  codes.lsb = lsb;
+  const std::int64_t* from = packed.data_ptr<std::int64_t>();
+  for (std::int64_t i = 0; i < q.numel(); ++i) {
+    codes.values[i] = static_cast<std::int16_t>(from[i]);
+    codes.weight_power += static_cast<double>(from[i] * from[i]);
+  }
+  codes.weight_power *= lsb * lsb / static_cast<double>(q.numel());
+  return codes;
+}
+
+std::string checksum(const std::vector<LayerCodes>& network) {
+  std::string digests;
+  for (const LayerCodes& layer : network) {
+    digests += layer.name + " " + std::to_string(layer.num_outputs) + " " +
+               std::to_string(layer.num_inputs) + " " + std::to_string(layer.bits) + " ";
+    digests += sha256({reinterpret_cast<const char*>(layer.values.data()),
+                       layer.values.size() * sizeof layer.values[0]});
+  }
+  return sha256(digests);
+}
+
+std::int64_t word_bits(SignCoding sign, std::int64_t bits) {
+  switch (sign) {
+    case SignCoding::kPhase:
+      return bits;
+    case SignCoding::kPair:
+    case SignCoding::kRedundantPair:
+      return 2 * bits;
+    default:
+      return bits + 1;
+  }
+}
+
+}  // namespace crossloom
