@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -61,7 +62,7 @@ class CommandLine(unittest.TestCase):
 
     def test_help_lists_every_command_and_parameter(self):
         text = self.crossloom("--help").stdout
-        for command in ("run", "devices", "data", "report"):
+        for command in ("run", "devices", "circuit", "data", "plan", "report"):
             self.assertIn(command, text)
         text = self.crossloom("run", "--help").stdout
         for parameter in ("[device]", "i_max", "after_write", "op_time", "--resume"):
@@ -148,6 +149,39 @@ class CommandLine(unittest.TestCase):
             self.assertEqual(self.run_small(name, "--data-dir", place, "--resume").returncode, 0)
             self.assertEqual((out / "summary.json").read_bytes(),
                              (self.folder / "whole/summary.json").read_bytes())
+
+    def write_npy(self, name, shape, values):
+        header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}"
+        header = header.ljust(117) + "\n"
+        (self.folder / name).write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) +
+                                         header.encode() + struct.pack(f"<{len(values)}d", *values))
+
+    def test_circuit_solve_is_the_product_on_ideal_wires_and_less_on_real_ones(self):
+        self.write_npy("g.npy", "(2, 2)", [1e-5, 2e-5, 3e-5, 4e-5])
+        self.write_npy("v.npy", "(2,)", [0.1, 0.2])
+        command = ["circuit", "solve", "--conductances", "g.npy", "--voltages", "v.npy"]
+        ideal = [float(x) for x in self.crossloom(*command).stdout.split()]
+        self.assertEqual([round(x, 18) for x in ideal], [7e-6, 1e-5])
+        real = [float(x) for x in self.crossloom(*command, "--r-row", "100 Ohm").stdout.split()]
+        self.assertTrue(0 < real[0] < ideal[0] and 0 < real[1] < ideal[1], real)
+        self.assert_refused(self.crossloom(*command, "--r-row", "-1"), "r_row")
+        self.write_npy("v.npy", "(3,)", [0.1, 0.2, 0.3])
+        self.assert_refused(self.crossloom(*command), "v.npy")
+
+    def test_plan_writes_a_file_and_refuses_what_does_not_fit(self):
+        weights = data_dir() / "weights/lenet5_mnist.safetensors"
+        if not weights.exists():
+            if os.environ.get("CI"):
+                self.fail(f"no weights under {data_dir()}")
+            self.skipTest(f"no weights under {data_dir()}")
+        command = ["plan", "--weights", weights, "--pool", "2,128,10"]
+        result = self.crossloom(*command, "--set", "budget=2", "--out", "lenet.plan")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("61470 weights", result.stdout)
+        self.assertEqual((self.folder / "lenet.plan").read_bytes()[:8], b"CRSLPLAN")
+        self.assert_refused(self.crossloom(*command, "--set", "bugdet=2"), "bugdet", "budget")
+        self.assert_refused(self.crossloom("plan", "--weights", weights, "--pool", "2,128,6"), "num_cols")
+        self.assert_refused(self.crossloom("plan"), "--weights")
 
     def test_report_can_be_written_again(self):
         self.run_small("a")

@@ -49,11 +49,13 @@ void add_circuit_command(CLI::App& app) {
   CLI::App* command = circuit->add_subcommand(
       "solve", "column currents [A] of one array by exact nodal analysis, lines included");
   command->add_option("--conductances", given->conductances, ".npy [R, C], in S")->required();
-  command->add_option("--voltages", given->voltages, ".npy [B, R] or [R], in V, at the left ends")->required();
+  command->add_option("--voltages", given->voltages, ".npy [B, R] or [R], in V, at the left ends")
+      ->required();
   command->add_option("--r-row", given->r_row, "resistance of a row per cell, such as \"2 Ohm\"");
   command->add_option("--r-col", given->r_col, "resistance of a column per cell");
   command->add_option("--r-driver", given->r_driver, "output resistance of each row's driver");
-  command->add_option("--r-sense", given->r_sense, "input resistance of each column's sense circuit");
+  command->add_option(
+      "--r-sense", given->r_sense, "input resistance of each column's sense circuit");
   command->add_option("--out", given->out, ".npy for the currents; without it they are printed");
   command->callback([given] { solve(*given); });
 }

@@ -1,11 +1,13 @@
 // Arguments to experiment. One file per command; the only `try` of the project is here.
 
 #include <cstdio>
+#include <cstring>
 
 #include <CLI/CLI.hpp>
 #include <c10/util/Exception.h>
 
 #include "crossloom/cli/commands.h"
+#include "crossloom/core/blas_kernels.h"
 #include "crossloom/core/errors.h"
 #include "crossloom/core/interrupt.h"
 
@@ -23,6 +25,10 @@ int report(const char* message, int code) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const bool computes =
+      argc > 1 && (std::strcmp(argv[1], "run") == 0 || std::strcmp(argv[1], "circuit") == 0 ||
+                   std::strcmp(argv[1], "plan") == 0);
+  if (computes) crossloom::choose_blas_kernels(argv);
   CLI::App app("Neural networks on memristor compute-in-memory chips: simulate, train, report.",
                "crossloom");
   app.set_version_flag("--version", "crossloom " CROSSLOOM_VERSION);
@@ -30,6 +36,7 @@ int main(int argc, char** argv) {
   crossloom::add_devices_command(app);
   crossloom::add_circuit_command(app);
   crossloom::add_data_command(app);
+  crossloom::add_plan_command(app);
   crossloom::add_report_command(app);
   try {
     crossloom::catch_interrupts();

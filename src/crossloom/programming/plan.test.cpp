@@ -178,7 +178,7 @@ TEST(Stucking, ErrorOfStuckCellsHasTheExpectedVariance) {
   }
 }
 
-// Experiment E1 of methods 4.5; the tails of t5 fluctuate.
+// Experiment E1 of docs/reprogramming.md; the tails of t5 fluctuate.
 TEST(Study, NaturalOrderNeedsThePublishedWritesPerWeight) {
   const auto writes_per_weight = [](WeightDraw draw, std::int64_t bits) {
     Rng rng(1);
@@ -197,7 +197,7 @@ TEST(Study, NaturalOrderNeedsThePublishedWritesPerWeight) {
   EXPECT_NEAR(writes_per_weight(WeightDraw::kStudent5, 10) / 3.1, 1, 0.15);
 }
 
-// Experiment E4 of methods 4.5: one Laplace layer of 384 x 768, gains over natural order at equal
+// Experiment E4 of docs/reprogramming.md: one Laplace layer of 384 x 768, gains over natural order at equal
 // bits, per pass in the steady state.
 TEST(Study, QuantileOrderWithAssignmentReachesItsGatesWithoutLoss) {
   PlanOptions options;

@@ -18,7 +18,7 @@ enum class Schedule {
 /// A row holds one weight, its bits lie in the columns (lowest first, `cell_bits` of them a cell).
 /// The weights resident in one crossbar at a time are a *section*. Columns that a weight does not
 /// need stay idle and are no part of any count.
-/// Source of the defaults: 128 rows of 10 bits are the assumption of methods 4.4 on
+/// Source of the defaults: 128 rows of 10 bits are the assumption of docs/reprogramming.md on
 /// arXiv:2410.21730, which does not state its own.
 struct CrossbarPool {
   std::int64_t num_crossbars = 1;
@@ -60,7 +60,7 @@ struct WriteCost {
   double time_set = 1e-7;       // s
   double time_reset = 1e-7;     // s
   /// Writes a cell survives. Source: 4-level HfOx cells, 1e6 demonstrated (Huang et al., quoted in
-  /// methods 4.3); the best reports are 5e9 to 1e12 (Lanza 2019).
+  /// docs/reprogramming.md); the best reports are 5e9 to 1e12 (Lanza 2019).
   double endurance = 1e6;
 
   void describe(ParamList& params);

@@ -17,7 +17,7 @@ enum class RowAssignment {
 };
 
 /// Cells in the lowest columns that are not always rewritten. Source: arXiv:2410.21730, abstract,
-/// in the two readings of methods 4.2.
+/// in the two readings of docs/reprogramming.md.
 enum class Stucking {
   kNone,
   kStatic,   // a fixed random part 1 - p of the cells keeps its first value (reading S)
@@ -109,7 +109,7 @@ std::vector<std::uint32_t> draw_stuck(const RowOptions& options,
                                       Rng& rng);
 
 /// Error variance of static stucking in squares of a step, for low bits without preference:
-/// (1 - p) / 2 * sum over b < c of 4^b. Source: methods 4.2.
+/// (1 - p) / 2 * sum over b < c of 4^b. Source: docs/reprogramming.md.
 double stuck_variance(std::int64_t num_columns, double rewritten);
 
 }  // namespace crossloom

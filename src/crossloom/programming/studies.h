@@ -50,7 +50,7 @@ std::vector<double> reading_gains(const Reading& reading, const Rng& rng);
 /// [outputs, inputs]. In the order of their names.
 std::vector<std::pair<std::string, Tensor>> product_weights(const TensorMap& tensors);
 
-/// A scheme of the table of methods 4.4.1.
+/// A scheme of the table of docs/reprogramming.md.
 struct Scheme {
   std::string name;
   PlanOptions options;

@@ -32,7 +32,7 @@ void expect_gains(const char* network,
   }
 }
 
-// Experiment E2: the table of methods 4.2.1, natural order over R1. Its ViT columns come out with
+// Experiment E2: the table of docs/reprogramming.md, natural order over R1. Its ViT columns come out with
 // two blocks.
 TEST(PaperReading, LayerSortOnResNet50GivesThePublishedTable) {
   expect_gains("ResNet-50",

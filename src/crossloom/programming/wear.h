@@ -10,7 +10,7 @@ namespace crossloom {
 /// Column k of the plan lies in physical column (k + i) mod C; crossbar l in (l + floor(i / C)) mod
 /// L; row r in (r + floor(i / (C L))) mod R. All shifts are digital: they change where
 /// shift-and-add, the router and the results look, not what is computed. Source: rotating column
-/// roles, methods 4.4.1; rotation over rows is our own.
+/// roles, docs/reprogramming.md; rotation over rows is our own.
 enum class Levelling { kNone, kColumns, kColumnsAndCrossbars, kColumnsCrossbarsAndRows };
 
 /// Writes of each cell during one pass over a plan (one inference batch), in the steady state.
