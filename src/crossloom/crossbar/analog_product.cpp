@@ -5,22 +5,10 @@
 namespace crossloom {
 namespace {
 
-std::vector<std::int64_t> weight_sizes(const ProductGeometry& geometry) {
-  if (geometry.kind == ProductGeometry::Kind::kLinear) {
-    return {geometry.out_channels, geometry.in_channels};
-  }
-  return {geometry.out_channels, geometry.in_channels, geometry.kernel, geometry.kernel};
-}
-
 std::vector<std::int64_t> pair_sizes(const ProductGeometry& geometry) {
-  std::vector<std::int64_t> sizes = weight_sizes(geometry);
+  std::vector<std::int64_t> sizes = geometry.weight_sizes();
   sizes.insert(sizes.begin(), 2);
   return sizes;
-}
-
-Tensor digital_product(const Tensor& x, const Tensor& w, const ProductGeometry& geometry) {
-  if (geometry.kind == ProductGeometry::Kind::kLinear) return at::linear(x, w);
-  return at::conv2d(x, w, {}, geometry.stride, geometry.padding);
 }
 
 Tensor digital_transposed(const Tensor& grad,

@@ -10,29 +10,18 @@
 #include "crossloom/core/interrupt.h"
 #include "crossloom/data/dataset_source.h"
 #include "crossloom/experiment/run_folder.h"
+#include "crossloom/training/squares_testing.h"
 
 namespace crossloom {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// Images whose class is where their bright square is: learned in a second.
 class Squares final : public DatasetSource {
  public:
   Dataset load(const DataOptions& /*options*/) const override {
-    Dataset dataset{"test_squares", "squares made by a test", true, 10, {}, {}};
-    for (Split* split : {&dataset.train, &dataset.test}) {
-      const std::int64_t n = split == &dataset.train ? 640 : 200;
-      split->images = torch::zeros({n, 1, 28, 28}, torch::kByte);
-      split->labels = torch::arange(n).remainder(10);
-      for (std::int64_t i = 0; i < n; ++i) {
-        const std::int64_t k = i % 10;
-        split->images[i][0]
-            .slice(0, 5 * (k / 5) + 4, 5 * (k / 5) + 9)
-            .slice(1, 5 * (k % 5) + 1, 5 * (k % 5) + 6) = 255;
-      }
-    }
-    return dataset;
+    return {
+        "test_squares", "squares made by a test", true, 10, make_squares(640), make_squares(200)};
   }
 };
 

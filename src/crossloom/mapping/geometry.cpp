@@ -4,6 +4,16 @@
 
 namespace crossloom {
 
+std::vector<std::int64_t> ProductGeometry::weight_sizes() const {
+  if (kind == Kind::kLinear) return {out_channels, in_channels};
+  return {out_channels, in_channels, kernel, kernel};
+}
+
+Tensor digital_product(const Tensor& x, const Tensor& weight, const ProductGeometry& geometry) {
+  if (geometry.kind == ProductGeometry::Kind::kLinear) return at::linear(x, weight);
+  return at::conv2d(x, weight, {}, geometry.stride, geometry.padding);
+}
+
 void ArraySize::describe(ParamList& params) {
   params.add("num_rows", num_rows, {1, 65536}, "1", "rows (inputs) of one crossbar");
   params.add("num_cols", num_cols, {2, 65536}, "1", "columns of one crossbar, two per weight");

@@ -1,10 +1,15 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
+
+#include <ATen/ATen.h>
 
 #include "crossloom/core/params.h"
 
 namespace crossloom {
+
+using at::Tensor;
 
 /// A product with a stored weight: a convolution, or a linear layer as one with a kernel of 1 x 1.
 /// Its weight has the shape [C_out, C_in, k, k] ([C_out, C_in] for a linear layer).
@@ -20,7 +25,15 @@ struct ProductGeometry {
   /// Rows of the weight matrix.
   std::int64_t num_rows() const { return in_channels * kernel * kernel; }
   std::int64_t num_weights() const { return num_rows() * out_channels; }
+  /// Shape of the weight.
+  std::vector<std::int64_t> weight_sizes() const;
 };
+
+/// The exact product, with gradients where the arguments want them.
+///
+///   x        [B, C_in, H, W]  or [B, C_in]
+///   returns  [B, C, H', W']   or [B, C]
+Tensor digital_product(const Tensor& x, const Tensor& weight, const ProductGeometry& geometry);
 
 /// Size of one crossbar.
 struct ArraySize {

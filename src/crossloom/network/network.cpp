@@ -3,17 +3,6 @@
 #include <cmath>
 
 namespace crossloom {
-namespace {
-
-std::vector<std::int64_t> weight_sizes(const ProductGeometry& geometry) {
-  if (geometry.kind == ProductGeometry::Kind::kLinear) {
-    return {geometry.out_channels, geometry.in_channels};
-  }
-  return {geometry.out_channels, geometry.in_channels, geometry.kernel, geometry.kernel};
-}
-
-}  // namespace
-
 Network::Network(std::string name, std::vector<std::int64_t> input_size, InputScaling scaling)
     : name_(std::move(name)), input_size_(std::move(input_size)), scaling_(scaling) {
   Node input;
@@ -32,7 +21,7 @@ std::size_t Network::add_product(const std::string& name,
   node.product = static_cast<std::int64_t>(products_.size());
   nodes_.push_back(node);
   products_.push_back({geometry,
-                       torch::zeros(weight_sizes(geometry)),
+                       torch::zeros(geometry.weight_sizes()),
                        torch::zeros({geometry.out_channels}),
                        torch::zeros({})});
   return nodes_.size() - 1;

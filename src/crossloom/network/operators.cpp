@@ -68,11 +68,6 @@ std::shared_ptr<const Operator> add() {
   return std::make_shared<Add>();
 }
 
-Tensor digital_product(const Tensor& x, const Tensor& weight, const ProductGeometry& geometry) {
-  if (geometry.kind == ProductGeometry::Kind::kLinear) return torch::linear(x, weight);
-  return torch::conv2d(x, weight, {}, geometry.stride, geometry.padding);
-}
-
 Tensor scale_and_shift(const Tensor& product, const StoredProduct& stored) {
   const Tensor scaled = product * stored.log_scale.exp();
   return product.dim() == 4 ? scaled + stored.bias.view({1, -1, 1, 1}) : scaled + stored.bias;

@@ -44,9 +44,6 @@ struct StoredProduct {
   Tensor log_scale;  // []
 };
 
-/// x * weight as plain LibTorch computes it.
-Tensor digital_product(const Tensor& x, const Tensor& weight, const ProductGeometry& geometry);
-
 /// exp(log_scale) product + bias, over the channels of `product`.
 Tensor scale_and_shift(const Tensor& product, const StoredProduct& stored);
 

@@ -6,25 +6,16 @@
 #include <gtest/gtest.h>
 
 #include "crossloom/network/architectures.h"
+#include "crossloom/training/squares_testing.h"
 
 namespace crossloom {
 namespace {
 
-/// Images whose class is where their bright square is: easily learned.
 Dataset make_dataset() {
   Dataset dataset;
   dataset.num_classes = 10;
-  for (Split* split : {&dataset.train, &dataset.test}) {
-    const std::int64_t n = split == &dataset.train ? 640 : 200;
-    split->images = torch::zeros({n, 1, 28, 28}, torch::kByte);
-    split->labels = torch::arange(n).remainder(10);
-    for (std::int64_t i = 0; i < n; ++i) {
-      const std::int64_t k = i % 10;
-      split->images[i][0]
-          .slice(0, 5 * (k / 5) + 4, 5 * (k / 5) + 9)
-          .slice(1, 5 * (k % 5) + 1, 5 * (k % 5) + 6) = 255;
-    }
-  }
+  dataset.train = make_squares(640);
+  dataset.test = make_squares(200);
   return dataset;
 }
 

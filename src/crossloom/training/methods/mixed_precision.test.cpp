@@ -2,6 +2,7 @@
 
 #include "crossloom/network/architectures.h"
 #include "crossloom/training/method.h"
+#include "crossloom/training/squares_testing.h"
 
 namespace crossloom {
 namespace {
@@ -184,21 +185,6 @@ TEST_F(MixedPrecisionTest, DeviceWithoutLevelsIsRefused) {
   EXPECT_THROW(run(*method, 0, 1), ConfigError);
 }
 
-/// Images whose class is where their bright square is.
-Batch make_squares(const Network& network) {
-  Batch batch;
-  Tensor images = torch::zeros({40, 1, 28, 28}, torch::kByte);
-  batch.labels = torch::arange(40).remainder(10);
-  for (std::int64_t i = 0; i < 40; ++i) {
-    const std::int64_t k = i % 10;
-    images[i][0]
-        .slice(0, 5 * (k / 5) + 4, 5 * (k / 5) + 9)
-        .slice(1, 5 * (k % 5) + 1, 5 * (k % 5) + 6) = 255;
-  }
-  batch.x = network.prepare(images);
-  return batch;
-}
-
 TEST_F(MixedPrecisionTest, EveryMethodLearnsSquaresByHeart) {
   for (const std::string& name : Registry<TrainingMethod>::instance().names()) {
     for (const char* backward : {"digital", "on_array"}) {
@@ -206,7 +192,8 @@ TEST_F(MixedPrecisionTest, EveryMethodLearnsSquaresByHeart) {
       const Json values =
           name == "digital" ? Json::object() : Json{{"backward", backward}, {"scale_gain", 0.5}};
       const auto method = start(name, values);
-      const Batch batch = make_squares(method->network());
+      const Split squares = make_squares(40);
+      const Batch batch{method->network().prepare(squares.images), squares.labels, 0};
       const double first = method->step(batch);
       double last = 0;
       for (std::int64_t step = 1; step < 120; ++step) {
