@@ -2,11 +2,11 @@
 
 #include <benchmark/benchmark.h>
 
-#include "crossloom/core/blas_kernels.h"
+#include "crossloom/core/library_settings.h"
 #include "crossloom/core/threads.h"
 
 int main(int argc, char** argv) {
-  crossloom::choose_blas_kernels(argv);
+  crossloom::apply_library_settings(argv);
   crossloom::use_threads(0);
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;

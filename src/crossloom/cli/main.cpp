@@ -7,7 +7,7 @@
 #include <c10/util/Exception.h>
 
 #include "crossloom/cli/commands.h"
-#include "crossloom/core/blas_kernels.h"
+#include "crossloom/core/library_settings.h"
 #include "crossloom/core/errors.h"
 #include "crossloom/core/interrupt.h"
 
@@ -28,7 +28,7 @@ int main(int argc, char** argv) {
   const bool computes =
       argc > 1 && (std::strcmp(argv[1], "run") == 0 || std::strcmp(argv[1], "circuit") == 0 ||
                    std::strcmp(argv[1], "plan") == 0);
-  if (computes) crossloom::choose_blas_kernels(argv);
+  if (computes) crossloom::apply_library_settings(argv);
   CLI::App app("Neural networks on memristor compute-in-memory chips: simulate, train, report.",
                "crossloom");
   app.set_version_flag("--version", "crossloom " CROSSLOOM_VERSION);
