@@ -24,18 +24,14 @@ const char* better_blas_kernels() {
   return nullptr;
 }
 
-/// Sets the variable unless the user has; returns whether it did.
-bool set_if_missing(const char* variable, const char* value) {
-  if (value == nullptr || std::getenv(variable) != nullptr) return false;
-  return ::setenv(variable, value, /*overwrite=*/0) == 0;
-}
-
 }  // namespace
 
 void apply_library_settings(char** argv) {
-  const bool waits_changed = set_if_missing("OMP_WAIT_POLICY", "passive");
-  const bool kernels_changed = set_if_missing("OPENBLAS_CORETYPE", better_blas_kernels());
-  if (waits_changed || kernels_changed) ::execv("/proc/self/exe", argv);  // on failure: as we are
+  constexpr const char* kVariable = "OPENBLAS_CORETYPE";
+  const char* const kernels = better_blas_kernels();
+  if (kernels == nullptr || std::getenv(kVariable) != nullptr) return;
+  if (::setenv(kVariable, kernels, /*overwrite=*/0) != 0) return;
+  ::execv("/proc/self/exe", argv);  // on failure: as we are
 }
 
 }  // namespace crossloom

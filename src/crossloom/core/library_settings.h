@@ -2,16 +2,14 @@
 
 namespace crossloom {
 
-/// Settings of the libraries below LibTorch that they read from the environment when they are loaded,
-/// before `main`. Where one is missing it is set and the program starts itself anew; call it first
-/// thing in `main`. What the user has set is left alone.
+/// Settings of the libraries below LibTorch that they read from the environment when they are
+/// loaded, before `main`. Where one is missing it is set and the program starts itself anew; call
+/// it first thing in `main`. What the user has set is left alone.
 ///
-///   OMP_WAIT_POLICY = passive   threads that wait give up the processor. By default they spin, and
-///                               beside another busy process a two-thread run takes many times
-///                               as long as with one thread.
-///   OPENBLAS_CORETYPE           Debian 12's OpenBLAS (0.3.21) does not know processors newer than
-///                               itself and takes kernels for SSE3 there, four times slower than
-///                               theirs; it is told the best it has.
+///   OPENBLAS_CORETYPE  Debian 12's OpenBLAS (0.3.21) does not know processors newer than itself
+///   and
+///                      takes kernels for SSE3 there, four times slower than theirs; it is told the
+///                      best it has.
 void apply_library_settings(char** argv);
 
 }  // namespace crossloom
