@@ -16,6 +16,26 @@ Tensor gather(const Tensor& tensor, const Tensor& index) {
   return tensor.reshape(-1).index_select(0, index);
 }
 
+/// What a write of the cells `index` leaves in `cells`, whatever kind of write it was.
+struct Written {
+  Tensor g_target;    // [n]  S
+  Tensor g_written;   // [n]  S
+  Tensor num_writes;  // [n]  1
+  double clock;       // [s]
+};
+
+void record(Cells& cells, const Tensor& index, const Written& written, const Latents& drawn) {
+  cells.g_target = scatter(cells.g_target, index, written.g_target);
+  cells.g_written = scatter(cells.g_written, index, written.g_written);
+  cells.written_at =
+      scatter(cells.written_at, index, at::full(index.sizes(), written.clock, at::kDouble));
+  cells.write_count =
+      scatter(cells.write_count, index, gather(cells.write_count, index) + written.num_writes);
+  for (const auto& [name, deviates] : drawn) {
+    cells.latent[name] = scatter(cells.latent.at(name), index, deviates);
+  }
+}
+
 }  // namespace
 
 Device::Device(const std::string& name)
@@ -95,13 +115,11 @@ void Device::write(
   const Tensor window = gather(cells.window, index);
   const Tensor wanted = gather(g_target, index).to(at::kFloat);
   const Tensor reachable = at::min(at::max(wanted, g_min * window), g_max * window);
-  cells.g_target = scatter(cells.g_target, index, wanted);
-  cells.g_written = scatter(cells.g_written, index, model_->program(reachable, rng));
-  cells.written_at = scatter(cells.written_at, index, at::full(index.sizes(), clock, at::kDouble));
-  cells.write_count = scatter(cells.write_count, index, gather(cells.write_count, index) + 1);
-  for (const auto& [name, drawn] : model_->drawn_at_write(index.sizes(), rng)) {
-    cells.latent[name] = scatter(cells.latent.at(name), index, drawn);
-  }
+  const Tensor g = model_->program(reachable, rng);
+  record(cells,
+         index,
+         {wanted, g, at::ones_like(wanted), clock},
+         model_->drawn_at_write(index.sizes(), rng));
 }
 
 void Device::pulse(Cells& cells, const Tensor& num_pulses, double clock, Rng& rng) const {
@@ -115,14 +133,7 @@ void Device::pulse(Cells& cells, const Tensor& num_pulses, double clock, Rng& rn
   const Tensor spread = sigma_c2c_ * count.abs().sqrt() * rng.normal(count.sizes());
   const Tensor moved = gather(conductance(cells, clock), index) + step * window * (count + spread);
   const Tensor g = at::min(at::max(moved, g_min * window), g_max * window);
-  cells.g_target = scatter(cells.g_target, index, g);
-  cells.g_written = scatter(cells.g_written, index, g);
-  cells.written_at = scatter(cells.written_at, index, at::full(index.sizes(), clock, at::kDouble));
-  cells.write_count =
-      scatter(cells.write_count, index, gather(cells.write_count, index) + count.abs());
-  for (const auto& [name, drawn] : model_->drawn_at_write(index.sizes(), rng)) {
-    cells.latent[name] = scatter(cells.latent.at(name), index, drawn);
-  }
+  record(cells, index, {g, g, count.abs(), clock}, model_->drawn_at_write(index.sizes(), rng));
 }
 
 Tensor Device::elapsed(const Cells& cells, double clock) const {
