@@ -25,11 +25,8 @@ void behavioural(benchmark::State& state, double read_noise_scale) {
   params.assign({{"read_noise_scale", read_noise_scale}});
   hardware.array = {kSize, 2 * kSize};
   hardware.adc.i_max = 2e-3;
-  AnalogProduct product(hardware,
-                        {ProductGeometry::Kind::kLinear, kSize, kSize, 1, 1, 0},
-                        InputSign::kNonNegative,
-                        1,
-                        Rng(1));
+  AnalogProduct product(
+      hardware, ProductGeometry::linear(kSize, kSize), InputSign::kNonNegative, 1, Rng(1));
   const Tensor x = Rng(1).uniform({kBatch, kSize});
   for (auto _ : state) benchmark::DoNotOptimize(product.forward(x, {}));
 }

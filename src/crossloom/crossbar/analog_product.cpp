@@ -11,18 +11,6 @@ std::vector<std::int64_t> pair_sizes(const ProductGeometry& geometry) {
   return sizes;
 }
 
-Tensor digital_transposed(const Tensor& grad,
-                          const Tensor& w,
-                          const ProductGeometry& geometry,
-                          at::IntArrayRef input_size) {
-  if (geometry.kind == ProductGeometry::Kind::kLinear) return at::matmul(grad, w);
-  const auto left_over = [&](std::int64_t dim) {
-    return (input_size[dim] + 2 * geometry.padding - geometry.kernel) % geometry.stride;
-  };
-  const std::vector<std::int64_t> output_padding = {left_over(2), left_over(3)};
-  return at::conv_transpose2d(grad, w, {}, geometry.stride, geometry.padding, output_padding);
-}
-
 }  // namespace
 
 AnalogProduct::AnalogProduct(const Hardware& hardware,
@@ -89,17 +77,18 @@ Tensor AnalogProduct::read_weights(double clock, Rng& rng) const {
 /// [2, C, C_in] -> [T, channels per tile, 2 C] for a batched product. Missing channels are zero.
 Tensor AnalogProduct::pack(const Tensor& per_cell) const {
   const std::int64_t channels = tiling_.row_tiles * tiling_.channels_per_tile;
-  const std::int64_t kernel = geometry_.kernel;
-  const Tensor flat =
-      per_cell.reshape({2 * geometry_.out_channels, geometry_.in_channels, kernel * kernel});
+  const std::int64_t area = geometry_.kernel_area();
+  const Tensor flat = per_cell.reshape({2 * geometry_.out_channels, geometry_.in_channels, area});
   const Tensor padded = at::constant_pad_nd(flat, {0, 0, 0, channels - geometry_.in_channels});
-  const Tensor tiles = padded.view(
-      {2 * geometry_.out_channels, tiling_.row_tiles, tiling_.channels_per_tile, kernel * kernel});
+  const Tensor tiles =
+      padded.view({2 * geometry_.out_channels, tiling_.row_tiles, tiling_.channels_per_tile, area});
   if (geometry_.kind == ProductGeometry::Kind::kLinear) {
     return tiles.squeeze(3).permute({1, 2, 0}).contiguous();
   }
-  return tiles.transpose(0, 1).contiguous().view(
-      {tiling_.row_tiles * 2 * geometry_.out_channels, tiling_.channels_per_tile, kernel, kernel});
+  return tiles.transpose(0, 1).contiguous().view({tiling_.row_tiles * 2 * geometry_.out_channels,
+                                                  tiling_.channels_per_tile,
+                                                  geometry_.kernel[0],
+                                                  geometry_.kernel[1]});
 }
 
 /// Sum over the rows of each tile: [B, T, 2, C, L].
@@ -115,8 +104,9 @@ Tensor AnalogProduct::column_product(const Tensor& v, const Tensor& packed) cons
     return columns.contiguous().view({batch, tiling_.row_tiles, 2, geometry_.out_channels, 1});
   }
   const Tensor padded = missing > 0 ? at::constant_pad_nd(v, {0, 0, 0, 0, 0, missing}) : v;
-  const Tensor columns = at::conv2d(
-      padded, packed, {}, geometry_.stride, geometry_.padding, /*dilation=*/1, tiling_.row_tiles);
+  ProductGeometry all_tiles = geometry_;
+  all_tiles.groups = tiling_.row_tiles;
+  const Tensor columns = digital_product(padded, packed, all_tiles);
   return columns.contiguous().view({batch, tiling_.row_tiles, 2, geometry_.out_channels, -1});
 }
 
@@ -175,10 +165,7 @@ Tensor AnalogProduct::forward(const Tensor& x, const ReadContext& context) {
   if (hardware_.fidelity == Fidelity::kStatistical) return statistical_forward(x, context);
   const Tensor y = behavioural_forward(x, context);
   if (geometry_.kind == ProductGeometry::Kind::kLinear) return y.squeeze(2);
-  const auto extent = [&](std::int64_t dim) {
-    return (x.size(dim) + 2 * geometry_.padding - geometry_.kernel) / geometry_.stride + 1;
-  };
-  return y.view({x.size(0), geometry_.out_channels, extent(2), extent(3)});
+  return y.view(geometry_.output_sizes(x.sizes()));
 }
 
 Tensor AnalogProduct::transposed(const Tensor& grad_output,
@@ -187,10 +174,10 @@ Tensor AnalogProduct::transposed(const Tensor& grad_output,
   const double largest = grad_output.abs().max().item<double>();
   if (!(largest > 0)) return at::zeros(input_size, grad_output.options());
   const Drive drive = hardware_.dac.drive(grad_output, largest, Dac::Want::kVoltageAndSquare);
-  const Tensor mean = digital_transposed(drive.v, weights(context.clock), geometry_, input_size);
+  const Tensor mean = transposed_product(drive.v, weights(context.clock), geometry_, input_size);
   const Tensor sigma = hardware_.device.read_sigma(cells_, context.clock) * mapping_.weight_scale();
   const Tensor variance =
-      digital_transposed(drive.v_square, sigma.square().sum(0), geometry_, input_size);
+      transposed_product(drive.v_square, sigma.square().sum(0), geometry_, input_size);
   Rng rng = context.rng;
   return (mean + variance.clamp_min(0).sqrt() * rng.normal(mean.sizes())) *
          (largest / hardware_.dac.v_read);

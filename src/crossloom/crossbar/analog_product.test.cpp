@@ -31,25 +31,22 @@ struct Problem {
 std::vector<Problem> problems() {
   Rng rng(3);
   std::vector<Problem> list;
-  for (const ProductGeometry& g : {ProductGeometry{Kind::kLinear, 192, 10, 1, 1, 0},
-                                   ProductGeometry{Kind::kLinear, 70, 3, 1, 1, 0},
-                                   ProductGeometry{Kind::kConv, 1, 4, 5, 1, 0},
-                                   ProductGeometry{Kind::kConv, 4, 12, 5, 1, 2},
-                                   ProductGeometry{Kind::kConv, 17, 6, 3, 2, 1}}) {
+  for (const ProductGeometry& g : {ProductGeometry::linear(192, 10),
+                                   ProductGeometry::linear(70, 3),
+                                   ProductGeometry::conv(1, 4, 5, 1, 0),
+                                   ProductGeometry::conv(4, 12, 5, 1, 2),
+                                   ProductGeometry::conv(17, 6, 3, 2, 1)}) {
     const bool is_linear = g.kind == Kind::kLinear;
     const Tensor x =
         is_linear ? rng.uniform({7, g.in_channels}) : rng.uniform({3, g.in_channels, 12, 11});
-    const Tensor w = is_linear ? rng.normal({g.out_channels, g.in_channels})
-                               : rng.normal({g.out_channels, g.in_channels, g.kernel, g.kernel});
+    const Tensor w = rng.normal(g.weight_sizes());
     list.push_back({g, x, w.clamp(-2, 2)});
   }
   return list;
 }
 
 Tensor digital(const Problem& p, const Tensor& w) {
-  return p.geometry.kind == Kind::kLinear
-             ? at::linear(p.x, w)
-             : at::conv2d(p.x, w, {}, p.geometry.stride, p.geometry.padding);
+  return digital_product(p.x, w, p.geometry);
 }
 
 AnalogProduct programmed(const Hardware& hardware,
@@ -105,7 +102,7 @@ TEST(AnalogProduct, ReadNoiseHasTheLawOfNoisyCells) {
     hardware.dac.encoding = encoding;
     hardware.dac.range.policy = RangePolicy::kFixed;
     const std::int64_t n = 20000;
-    Problem p{{Kind::kLinear, 5, 2, 1, 1, 0},
+    Problem p{ProductGeometry::linear(5, 2),
               at::linspace(0, 1, 5).expand({n, 5}).contiguous(),
               at::linspace(-1, 1, 10).view({2, 5})};
     AnalogProduct product = programmed(hardware, p);

@@ -3,15 +3,130 @@
 #include <algorithm>
 
 namespace crossloom {
+namespace {
+
+bool is_symmetric(const ProductGeometry::Padding& padding) {
+  return padding[0] == padding[2] && padding[1] == padding[3];
+}
+
+/// The input with its padding, for convolutions that pad more on one side than on the other.
+Tensor pad(const Tensor& x, const ProductGeometry::Padding& padding) {
+  return at::constant_pad_nd(x, {padding[1], padding[3], padding[0], padding[2]});
+}
+
+std::vector<std::int64_t> symmetric_part(const ProductGeometry::Padding& padding) {
+  if (!is_symmetric(padding)) return {0, 0};
+  return {padding[0], padding[1]};
+}
+
+/// Gradients of the input as padded, and of the weight.
+std::tuple<Tensor, Tensor, Tensor> convolution_gradients(const Tensor& grad,
+                                                         const Tensor& x,
+                                                         const Tensor& weight,
+                                                         const ProductGeometry& geometry,
+                                                         std::array<bool, 3> wanted) {
+  return at::convolution_backward(grad,
+                                  x,
+                                  weight,
+                                  c10::nullopt,
+                                  geometry.stride,
+                                  symmetric_part(geometry.padding),
+                                  geometry.dilation,
+                                  /*transposed=*/false,
+                                  /*output_padding=*/{0, 0},
+                                  geometry.groups,
+                                  wanted);
+}
+
+}  // namespace
+
+ProductGeometry ProductGeometry::linear(std::int64_t in_channels, std::int64_t out_channels) {
+  ProductGeometry geometry;
+  geometry.in_channels = in_channels;
+  geometry.out_channels = out_channels;
+  return geometry;
+}
+
+ProductGeometry ProductGeometry::conv(std::int64_t in_channels,
+                                      std::int64_t out_channels,
+                                      std::int64_t kernel,
+                                      std::int64_t stride,
+                                      std::int64_t padding,
+                                      std::int64_t groups) {
+  ProductGeometry geometry;
+  geometry.kind = Kind::kConv;
+  geometry.in_channels = in_channels;
+  geometry.out_channels = out_channels;
+  geometry.kernel = {kernel, kernel};
+  geometry.stride = {stride, stride};
+  geometry.padding = {padding, padding, padding, padding};
+  geometry.groups = groups;
+  return geometry;
+}
 
 std::vector<std::int64_t> ProductGeometry::weight_sizes() const {
   if (kind == Kind::kLinear) return {out_channels, in_channels};
-  return {out_channels, in_channels, kernel, kernel};
+  return {out_channels, in_channels / groups, kernel[0], kernel[1]};
 }
 
-Tensor digital_product(const Tensor& x, const Tensor& weight, const ProductGeometry& geometry) {
-  if (geometry.kind == ProductGeometry::Kind::kLinear) return at::linear(x, weight);
-  return at::conv2d(x, weight, {}, geometry.stride, geometry.padding);
+std::vector<std::int64_t> ProductGeometry::output_sizes(at::IntArrayRef input_size) const {
+  std::vector<std::int64_t> sizes = input_size.vec();
+  if (kind == Kind::kLinear) {
+    sizes.back() = out_channels;
+    return sizes;
+  }
+  sizes[1] = out_channels;
+  for (std::size_t side = 0; side < 2; ++side) {
+    const std::int64_t reach = dilation[side] * (kernel[side] - 1) + 1;
+    sizes[2 + side] =
+        (input_size[2 + side] + padding[side] + padding[2 + side] - reach) / stride[side] + 1;
+  }
+  return sizes;
+}
+
+Tensor digital_product(const Tensor& x,
+                       const Tensor& weight,
+                       const ProductGeometry& geometry,
+                       const Tensor& bias) {
+  if (geometry.kind == ProductGeometry::Kind::kLinear) return at::linear(x, weight, bias);
+  return at::conv2d(is_symmetric(geometry.padding) ? x : pad(x, geometry.padding),
+                    weight,
+                    bias,
+                    geometry.stride,
+                    symmetric_part(geometry.padding),
+                    geometry.dilation,
+                    geometry.groups);
+}
+
+Tensor transposed_product(const Tensor& grad,
+                          const Tensor& weight,
+                          const ProductGeometry& geometry,
+                          at::IntArrayRef input_size) {
+  if (geometry.kind == ProductGeometry::Kind::kLinear) return at::matmul(grad, weight);
+  std::vector<std::int64_t> padded = input_size.vec();
+  const bool is_padded_here = !is_symmetric(geometry.padding);
+  for (std::size_t side = 0; side < 2 && is_padded_here; ++side) {
+    padded[2 + side] += geometry.padding[side] + geometry.padding[2 + side];
+  }
+  const Tensor x = at::empty({1}, grad.options()).expand(padded);  // only its shape is used
+  const Tensor grad_x = std::get<0>(
+      convolution_gradients(grad.contiguous(), x, weight, geometry, {true, false, false}));
+  if (!is_padded_here) return grad_x;
+  return grad_x.narrow(2, geometry.padding[0], input_size[2])
+      .narrow(3, geometry.padding[1], input_size[3]);
+}
+
+Tensor weight_gradient(const Tensor& grad,
+                       const Tensor& x,
+                       const Tensor& weight,
+                       const ProductGeometry& geometry) {
+  if (geometry.kind == ProductGeometry::Kind::kLinear) {
+    return at::mm(grad.reshape({-1, geometry.out_channels}).t(),
+                  x.reshape({-1, geometry.in_channels}));
+  }
+  const Tensor padded = is_symmetric(geometry.padding) ? x : pad(x, geometry.padding);
+  return std::get<1>(
+      convolution_gradients(grad.contiguous(), padded, weight, geometry, {false, true, false}));
 }
 
 void ArraySize::describe(ParamList& params) {
@@ -20,10 +135,10 @@ void ArraySize::describe(ParamList& params) {
 }
 
 Tiling tile_product(const ProductGeometry& geometry, const ArraySize& array) {
-  const std::int64_t kernel_rows = geometry.kernel * geometry.kernel;
+  const std::int64_t kernel_rows = geometry.kernel_area();
   if (kernel_rows > array.num_rows) {
-    throw ConfigError("a kernel of " + std::to_string(geometry.kernel) + " x " +
-                      std::to_string(geometry.kernel) + " needs " + std::to_string(kernel_rows) +
+    throw ConfigError("a kernel of " + std::to_string(geometry.kernel[0]) + " x " +
+                      std::to_string(geometry.kernel[1]) + " needs " + std::to_string(kernel_rows) +
                       " rows (a kernel is not cut, a crossbar has " +
                       std::to_string(array.num_rows) + "); give array.num_rows of at least " +
                       std::to_string(kernel_rows));

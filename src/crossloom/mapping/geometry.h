@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -11,29 +12,65 @@ namespace crossloom {
 
 using at::Tensor;
 
-/// A product with a stored weight: a convolution, or a linear layer as one with a kernel of 1 x 1.
-/// Its weight has the shape [C_out, C_in, k, k] ([C_out, C_in] for a linear layer).
+/// A product with a stored weight: a convolution of images, or a linear layer over the last
+/// dimension.
 struct ProductGeometry {
   enum class Kind { kLinear, kConv };
+  using Extent = std::array<std::int64_t, 2>;   // along the height, along the width
+  using Padding = std::array<std::int64_t, 4>;  // top, left, bottom, right
+
   Kind kind = Kind::kLinear;
   std::int64_t in_channels = 1;
   std::int64_t out_channels = 1;
-  std::int64_t kernel = 1;
-  std::int64_t stride = 1;
-  std::int64_t padding = 0;
+  Extent kernel = {1, 1};
+  Extent stride = {1, 1};
+  Padding padding = {0, 0, 0, 0};
+  Extent dilation = {1, 1};
+  std::int64_t groups = 1;  // each connects its share of the inputs with its share of the outputs
 
-  /// Rows of the weight matrix.
-  std::int64_t num_rows() const { return in_channels * kernel * kernel; }
+  static ProductGeometry linear(std::int64_t in_channels, std::int64_t out_channels);
+
+  /// A square kernel with the same stride and padding in both directions.
+  static ProductGeometry conv(std::int64_t in_channels,
+                              std::int64_t out_channels,
+                              std::int64_t kernel,
+                              std::int64_t stride = 1,
+                              std::int64_t padding = 0,
+                              std::int64_t groups = 1);
+
+  std::int64_t kernel_area() const { return kernel[0] * kernel[1]; }
+  /// Rows of the weight matrix (of each group).
+  std::int64_t num_rows() const { return in_channels / groups * kernel_area(); }
   std::int64_t num_weights() const { return num_rows() * out_channels; }
-  /// Shape of the weight.
+  bool is_depthwise() const { return groups > 1 && groups == in_channels; }
+
+  /// Shape of the weight: [C, C_in / groups, k_h, k_w] or [C, C_in].
   std::vector<std::int64_t> weight_sizes() const;
+
+  /// Shape of the output for an input of shape `input_size`.
+  std::vector<std::int64_t> output_sizes(at::IntArrayRef input_size) const;
 };
 
 /// The exact product, with gradients where the arguments want them.
 ///
-///   x        [B, C_in, H, W]  or [B, C_in]
-///   returns  [B, C, H', W']   or [B, C]
-Tensor digital_product(const Tensor& x, const Tensor& weight, const ProductGeometry& geometry);
+///   x        [B, C_in, H, W]  or [..., C_in]
+///   returns  [B, C, H', W']   or [..., C]
+Tensor digital_product(const Tensor& x,
+                       const Tensor& weight,
+                       const ProductGeometry& geometry,
+                       const Tensor& bias = {});
+
+/// The transposed product: what the output gradient `grad` is to an input of shape `input_size`.
+Tensor transposed_product(const Tensor& grad,
+                          const Tensor& weight,
+                          const ProductGeometry& geometry,
+                          at::IntArrayRef input_size);
+
+/// Gradient of the weight, from the input and the gradient of the output.
+Tensor weight_gradient(const Tensor& grad,
+                       const Tensor& x,
+                       const Tensor& weight,
+                       const ProductGeometry& geometry);
 
 /// Size of one crossbar.
 struct ArraySize {

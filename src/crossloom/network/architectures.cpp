@@ -7,8 +7,6 @@
 namespace crossloom {
 namespace {
 
-using Kind = ProductGeometry::Kind;
-
 /// Adds layers one behind the other.
 class Builder {
  public:
@@ -22,7 +20,7 @@ class Builder {
   }
 
   std::size_t linear(const std::string& name, std::int64_t inputs, std::int64_t outputs) {
-    return last_ = network_.add_product(name, last_, {Kind::kLinear, inputs, outputs, 1, 1, 0});
+    return last_ = network_.add_product(name, last_, ProductGeometry::linear(inputs, outputs));
   }
 
   std::size_t apply(const std::string& name, std::shared_ptr<const Operator> op) {
@@ -47,10 +45,10 @@ class Builder {
 /// Source: arXiv:2305.14547, layers pinned by its Table 2. Inputs are pixel / 255, never negative.
 Network lenet_wu2023() {
   Builder b("lenet_wu2023", {1, 28, 28}, {0, 1});
-  b.conv("conv1", {Kind::kConv, 1, 4, 5, 1, 0});
+  b.conv("conv1", ProductGeometry::conv(1, 4, 5, 1, 0));
   b.apply("relu1", relu());
   b.apply("pool1", max_pool(2));
-  b.conv("conv2", {Kind::kConv, 4, 12, 5, 1, 0});
+  b.conv("conv2", ProductGeometry::conv(4, 12, 5, 1, 0));
   b.apply("relu2", relu());
   b.apply("pool2", max_pool(2));
   b.apply("flatten", flatten());
@@ -62,10 +60,10 @@ Network lenet_wu2023() {
 /// Source: Y. LeCun et al., Proc. IEEE 1998, doi:10.1109/5.726791.
 Network lenet5() {
   Builder b("lenet5_mnist", {1, 28, 28}, {0.1307, 0.3081});
-  b.conv("conv1", {Kind::kConv, 1, 6, 5, 1, 2});
+  b.conv("conv1", ProductGeometry::conv(1, 6, 5, 1, 2));
   b.apply("relu1", relu());
   b.apply("pool1", max_pool(2));
-  b.conv("conv2", {Kind::kConv, 6, 16, 5, 1, 0});
+  b.conv("conv2", ProductGeometry::conv(6, 16, 5, 1, 0));
   b.apply("relu2", relu());
   b.apply("pool2", max_pool(2));
   b.apply("flatten", flatten());
@@ -85,7 +83,7 @@ Network vgg8() {
   int layer = 1;
   for (const std::int64_t width : {32, 64, 128}) {
     for (int repeat = 0; repeat < 2; ++repeat, ++layer) {
-      b.conv("conv" + std::to_string(layer), {Kind::kConv, channels, width, 3, 1, 1});
+      b.conv("conv" + std::to_string(layer), ProductGeometry::conv(channels, width, 3, 1, 1));
       b.apply("relu" + std::to_string(layer), relu());
       channels = width;
     }
@@ -103,7 +101,7 @@ Network vgg8() {
 /// doi:10.1109/CVPR.2016.90.
 Network resnet18() {
   Builder b("resnet18_cifar10", {3, 32, 32}, {0, 1});
-  b.conv("conv1", {Kind::kConv, 3, 64, 3, 1, 1});
+  b.conv("conv1", ProductGeometry::conv(3, 64, 3, 1, 1));
   b.apply("relu1", relu());
   std::int64_t channels = 64;
   for (int stage = 1; stage <= 4; ++stage) {
@@ -113,12 +111,13 @@ Network resnet18() {
       const std::int64_t stride = stage > 1 && block == 0 ? 2 : 1;
       std::size_t shortcut = b.last();
       if (channels != width) {
-        shortcut = b.conv(name + "downsample", {Kind::kConv, channels, width, 1, stride, 0});
+        shortcut =
+            b.conv(name + "downsample", ProductGeometry::conv(channels, width, 1, stride, 0));
         b.go_back_to(shortcut - 1);
       }
-      b.conv(name + "conv1", {Kind::kConv, channels, width, 3, stride, 1});
+      b.conv(name + "conv1", ProductGeometry::conv(channels, width, 3, stride, 1));
       b.apply(name + "relu1", relu());
-      b.conv(name + "conv2", {Kind::kConv, width, width, 3, 1, 1});
+      b.conv(name + "conv2", ProductGeometry::conv(width, width, 3, 1, 1));
       b.add_to(name + "add", shortcut);
       b.apply(name + "relu2", relu());
       channels = width;

@@ -31,25 +31,9 @@ struct AnalogForward : torch::autograd::Function<AnalogForward> {
     const Tensor grad = grads[0].contiguous();
     const bool is_on_array = context->saved_data["on_array"].toBool();
     const bool wants_input = context->needs_input_grad(0);
+    const Tensor grad_weight = weight_gradient(grad, x, weight, geometry);
     Tensor grad_x;
-    Tensor grad_weight;
-    if (geometry.kind == ProductGeometry::Kind::kLinear) {
-      grad_weight = torch::mm(grad.t(), x);
-      if (wants_input && !is_on_array) grad_x = torch::mm(grad, weight);
-    } else {
-      std::tie(grad_x, grad_weight, std::ignore) =
-          torch::convolution_backward(grad,
-                                      x,
-                                      weight,
-                                      c10::nullopt,
-                                      {geometry.stride, geometry.stride},
-                                      {geometry.padding, geometry.padding},
-                                      {1, 1},
-                                      false,
-                                      {0, 0},
-                                      1,
-                                      {wants_input && !is_on_array, true, false});
-    }
+    if (wants_input && !is_on_array) grad_x = transposed_product(grad, weight, geometry, x.sizes());
     if (wants_input && is_on_array) {
       ReadContext read;
       read.clock = context->saved_data["clock"].toDouble();
