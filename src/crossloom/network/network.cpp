@@ -1,20 +1,62 @@
 #include "crossloom/network/network.h"
 
+#include <algorithm>
 #include <cmath>
+#include <set>
 
 namespace crossloom {
-Network::Network(std::string name, std::vector<std::int64_t> input_size, InputScaling scaling)
-    : name_(std::move(name)), input_size_(std::move(input_size)), scaling_(scaling) {
-  Node input;
-  input.name = "input";
-  input.is_non_negative = scaling_.mean <= 0;
-  nodes_.push_back(input);
+namespace {
+
+constexpr const char* kBatchNorm = "BatchNormalization";
+
+Tensor scale_and_shift(const Tensor& product, const StoredProduct& stored) {
+  const Tensor scaled = product * stored.log_scale.exp();
+  const bool is_image = stored.geometry.kind == ProductGeometry::Kind::kConv;
+  return scaled + (is_image ? stored.bias.view({1, -1, 1, 1}) : stored.bias);
+}
+
+/// exp(log_scale) (x * weight) + bias with the bias added by the product itself where it can be.
+Tensor exact_product(const Tensor& x, const StoredProduct& stored) {
+  const bool is_plain = !stored.log_scale.requires_grad() && stored.log_scale.item<float>() == 0;
+  if (!is_plain) {
+    return scale_and_shift(digital_product(x, stored.weight, stored.geometry), stored);
+  }
+  const bool needs_bias = stored.has_bias || stored.bias.requires_grad();
+  return digital_product(x, stored.weight, stored.geometry, needs_bias ? stored.bias : Tensor());
+}
+
+/// For each node the last node that needs its output.
+std::vector<std::size_t> last_uses(const std::vector<Node>& nodes) {
+  std::vector<std::size_t> last(nodes.size(), 0);
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    for (const std::size_t input : nodes[i].inputs) {
+      if (input != kNoInput) last[input] = i;
+    }
+  }
+  return last;
+}
+
+}  // namespace
+
+void Network::require_before(const std::string& name, std::size_t input) const {
+  TORCH_CHECK(input < nodes_.size(), "node '", name, "' takes its input from a node behind it");
+}
+
+std::size_t Network::add_input(const NetworkInput& input) {
+  Node node;
+  node.name = input.name;
+  node.is_non_negative = std::all_of(
+      input.scaling.mean.begin(), input.scaling.mean.end(), [](double mean) { return mean <= 0; });
+  nodes_.push_back(node);
+  inputs_.push_back(input);
+  return nodes_.size() - 1;
 }
 
 std::size_t Network::add_product(const std::string& name,
                                  std::size_t input,
-                                 const ProductGeometry& geometry) {
-  TORCH_CHECK(input < nodes_.size(), "node '", name, "' takes its input from a node behind it");
+                                 const ProductGeometry& geometry,
+                                 bool has_bias) {
+  require_before(name, input);
   Node node;
   node.name = name;
   node.inputs = {input};
@@ -23,7 +65,20 @@ std::size_t Network::add_product(const std::string& name,
   products_.push_back({geometry,
                        torch::zeros(geometry.weight_sizes()),
                        torch::zeros({geometry.out_channels}),
-                       torch::zeros({})});
+                       torch::zeros({}),
+                       has_bias});
+  return nodes_.size() - 1;
+}
+
+std::size_t Network::add_parameter(const std::string& name,
+                                   const Tensor& value,
+                                   bool is_trainable) {
+  Node node;
+  node.name = name;
+  node.parameter = static_cast<std::int64_t>(parameters_.size());
+  node.is_non_negative = !is_trainable && (value.numel() == 0 || value.ge(0).all().item<bool>());
+  nodes_.push_back(node);
+  parameters_.push_back({value, is_trainable});
   return nodes_.size() - 1;
 }
 
@@ -32,8 +87,8 @@ std::size_t Network::add_operator(const std::string& name,
                                   std::shared_ptr<const Operator> op) {
   std::vector<bool> signs;
   for (const std::size_t input : inputs) {
-    TORCH_CHECK(input < nodes_.size(), "node '", name, "' takes its input from a node behind it");
-    signs.push_back(nodes_[input].is_non_negative);
+    if (input != kNoInput) require_before(name, input);
+    signs.push_back(input == kNoInput || nodes_[input].is_non_negative);
   }
   Node node;
   node.name = name;
@@ -44,68 +99,115 @@ std::size_t Network::add_operator(const std::string& name,
   return nodes_.size() - 1;
 }
 
-const std::string& Network::product_name(std::size_t index) const {
-  for (const Node& node : nodes_) {
-    if (node.product == static_cast<std::int64_t>(index)) return node.name;
+std::size_t Network::add_operator(const std::string& name,
+                                  std::vector<std::size_t> inputs,
+                                  const std::string& kind,
+                                  const Json& attributes) {
+  return add_operator(name, std::move(inputs), std::make_shared<Operator>(kind, attributes));
+}
+
+std::vector<std::size_t> Network::outputs() const {
+  return outputs_.empty() ? std::vector<std::size_t>{nodes_.size() - 1} : outputs_;
+}
+
+std::size_t Network::find(const std::string& name) const {
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (nodes_[i].name == name) return i;
+  }
+  throw ConfigError("the network " + name_ + " has no node '" + name +
+                    "' (nothing is called so); `crossloom inspect` lists them");
+}
+
+std::size_t Network::product_node(std::size_t index) const {
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (nodes_[i].product == static_cast<std::int64_t>(index)) return i;
   }
   TORCH_CHECK(false, "the network ", name_, " has no product ", index);
+}
+
+const std::string& Network::product_name(std::size_t index) const {
+  return nodes_[product_node(index)].name;
 }
 
 bool Network::has_signed_input(std::size_t index) const {
-  for (const Node& node : nodes_) {
-    if (node.product == static_cast<std::int64_t>(index)) {
-      return !nodes_[node.inputs[0]].is_non_negative;
-    }
-  }
-  TORCH_CHECK(false, "the network ", name_, " has no product ", index);
+  return !nodes_[nodes_[product_node(index)].inputs[0]].is_non_negative;
 }
 
 Tensor Network::prepare(const Tensor& images) const {
-  return (images.to(torch::kFloat) * (1 / (255 * scaling_.std))) - scaling_.mean / scaling_.std;
+  const auto per_channel = [](const std::vector<double>& values) {
+    return torch::tensor(values, torch::kDouble).view({1, -1, 1, 1});
+  };
+  const InputScaling& scaling = inputs_.at(0).scaling;
+  const Tensor std = per_channel(scaling.std);
+  const Tensor factor = (1 / (255 * std)).to(torch::kFloat);
+  const Tensor offset = (per_channel(scaling.mean) / std).to(torch::kFloat);
+  return images.to(torch::kFloat).mul_(factor).sub_(offset);
 }
 
-Tensor Network::forward(const Tensor& x, const Products& products) const {
-  std::vector<Tensor> outputs(nodes_.size());
-  outputs[0] = x;
-  for (std::size_t i = 1; i < nodes_.size(); ++i) {
-    const Node& node = nodes_[i];
-    if (node.product >= 0) {
-      const auto index = static_cast<std::size_t>(node.product);
-      outputs[i] = scale_and_shift(products(index, outputs[node.inputs[0]]), products_[index]);
-    } else {
-      std::vector<Tensor> inputs;
-      for (const std::size_t input : node.inputs) inputs.push_back(outputs[input]);
-      outputs[i] = node.op->apply(inputs);
-    }
+Tensor Network::product(std::size_t index, const Tensor& x, const Products& products) const {
+  const StoredProduct& stored = products_[index];
+  return products ? scale_and_shift(products(index, x), stored) : exact_product(x, stored);
+}
+
+std::vector<Tensor> Network::forward(const std::vector<Tensor>& inputs,
+                                     const Products& products,
+                                     const Tap& tap) const {
+  if (inputs.size() != inputs_.size()) {
+    throw ConfigError("the network " + name_ + " takes " + std::to_string(inputs_.size()) +
+                      " inputs (given: " + std::to_string(inputs.size()) + "); give all of them");
   }
-  return outputs.back();
+  const std::vector<std::size_t> results = outputs();
+  const std::vector<std::size_t> last = last_uses(nodes_);
+  const std::set<std::size_t> kept(results.begin(), results.end());
+  std::vector<Tensor> outputs(nodes_.size());
+  auto next_input = inputs.begin();
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const Node& node = nodes_[i];
+    std::vector<Tensor> arguments;
+    for (const std::size_t input : node.inputs) {
+      arguments.push_back(input == kNoInput ? Tensor() : outputs[input]);
+      // An output is let go with the node that needs it last.
+      if (input != kNoInput && last[input] == i && kept.count(input) == 0)
+        outputs[input] = Tensor();
+    }
+    if (node.is_input()) {
+      outputs[i] = *next_input++;
+    } else if (node.parameter >= 0) {
+      outputs[i] = parameters_[static_cast<std::size_t>(node.parameter)].value;
+    } else {
+      try {
+        outputs[i] = node.product >= 0
+                         ? product(static_cast<std::size_t>(node.product), arguments[0], products)
+                         : node.op->apply(arguments);
+      } catch (const c10::Error& error) {
+        throw ConfigError("node '" + node.name + "' of " + name_ + " cannot be computed (" +
+                          error.what_without_backtrace() +
+                          "); give inputs of the size the network is made for");
+      }
+    }
+    if (tap) tap(i, outputs[i]);
+  }
+  std::vector<Tensor> chosen;
+  for (const std::size_t result : results) chosen.push_back(outputs[result]);
+  return chosen;
 }
 
-Tensor Network::forward(const Tensor& x) const {
-  return forward(x, [this](std::size_t index, const Tensor& input) {
-    return digital_product(input, products_[index].weight, products_[index].geometry);
-  });
+Tensor Network::forward(const Tensor& x, const Products& products, const Tap& tap) const {
+  return forward(std::vector<Tensor>{x}, products, tap)[0];
 }
 
 std::vector<std::vector<std::int64_t>> Network::output_sizes() const {
   const torch::NoGradGuard no_grad;
-  std::vector<std::int64_t> sizes = input_size_;
-  sizes.insert(sizes.begin(), 1);
-  // Run one image of zeros and note the shapes on the way.
-  std::vector<Tensor> outputs = {torch::zeros(sizes)};
-  for (std::size_t i = 1; i < nodes_.size(); ++i) {
-    const Node& node = nodes_[i];
-    std::vector<Tensor> inputs;
-    for (const std::size_t input : node.inputs) inputs.push_back(outputs[input]);
-    if (node.product >= 0) {
-      const StoredProduct& stored = products_[static_cast<std::size_t>(node.product)];
-      outputs.push_back(digital_product(inputs[0], stored.weight, stored.geometry));
-    } else {
-      outputs.push_back(node.op->apply(inputs));
-    }
+  std::vector<Tensor> examples;
+  for (const NetworkInput& input : inputs_) {
+    std::vector<std::int64_t> sizes = input.sizes;
+    sizes.insert(sizes.begin(), 1);
+    examples.push_back(torch::zeros(sizes, input.type));
   }
-  std::vector<std::vector<std::int64_t>> result;
-  for (const Tensor& output : outputs) result.push_back(output.sizes().slice(1).vec());
+  std::vector<std::vector<std::int64_t>> result(nodes_.size());
+  forward(examples, {}, [&](std::size_t node, const Tensor& output) {
+    if (output.dim() > 0) result[node] = output.sizes().slice(1).vec();
+  });
   return result;
 }
 
@@ -116,19 +218,25 @@ void Network::initialise(Rng rng) {
     Rng layer = rng.fork(i);
     const double bound = 1 / std::sqrt(static_cast<double>(stored.geometry.num_rows()));
     stored.weight = (2 * layer.uniform(stored.weight.sizes()) - 1) * bound;
-    stored.bias = (2 * layer.uniform(stored.bias.sizes()) - 1) * bound;
+    stored.bias = stored.has_bias ? (2 * layer.uniform(stored.bias.sizes()) - 1) * bound
+                                  : torch::zeros_like(stored.bias);
     stored.log_scale = torch::zeros({});
   }
 }
 
 TensorMap Network::weights() const {
   TensorMap weights;
-  for (std::size_t i = 0; i < products_.size(); ++i) {
-    const std::string& name = product_name(i);
-    weights[name + ".weight"] = products_[i].weight.detach().clone();
-    weights[name + ".bias"] = products_[i].bias.detach().clone();
-    if (products_[i].log_scale.item<float>() != 0) {
-      weights[name + ".scale"] = products_[i].log_scale.detach().exp();
+  for (const Node& node : nodes_) {
+    if (node.parameter >= 0) {
+      weights[node.name] =
+          parameters_[static_cast<std::size_t>(node.parameter)].value.detach().clone();
+    }
+    if (node.product < 0) continue;
+    const StoredProduct& stored = products_[static_cast<std::size_t>(node.product)];
+    weights[node.name + ".weight"] = stored.weight.detach().clone();
+    if (stored.has_bias) weights[node.name + ".bias"] = stored.bias.detach().clone();
+    if (stored.log_scale.item<float>() != 0) {
+      weights[node.name + ".scale"] = stored.log_scale.detach().exp();
     }
   }
   return weights;
@@ -137,7 +245,7 @@ TensorMap Network::weights() const {
 void Network::load_weights(const TensorMap& weights, const std::string& origin) {
   const torch::NoGradGuard no_grad;
   require_finite(weights, origin);
-  std::size_t used = 0;
+  std::set<std::string> used;
   const auto take = [&](const std::string& name, const Tensor& like) {
     const auto found = weights.find(name);
     if (found == weights.end()) {
@@ -151,23 +259,36 @@ void Network::load_weights(const TensorMap& weights, const std::string& origin) 
               << "); give the weights of this network";
       throw ConfigError(message.str());
     }
-    ++used;
-    return found->second.to(torch::kFloat).clone();
+    used.insert(name);
+    return found->second.to(like.dtype()).clone();
   };
-  for (std::size_t i = 0; i < products_.size(); ++i) {
-    const std::string& name = product_name(i);
-    products_[i].weight = take(name + ".weight", products_[i].weight);
-    products_[i].bias = take(name + ".bias", products_[i].bias);
-    products_[i].log_scale = torch::zeros({});
-    if (weights.count(name + ".scale") > 0) {
-      products_[i].log_scale = take(name + ".scale", products_[i].log_scale).log();
+  for (const Node& node : nodes_) {
+    if (node.parameter >= 0) {
+      Parameter& parameter = parameters_[static_cast<std::size_t>(node.parameter)];
+      const bool is_given = weights.count(node.name) > 0;
+      if (parameter.is_trainable || is_given) parameter.value = take(node.name, parameter.value);
+    }
+    if (node.product < 0) continue;
+    StoredProduct& stored = products_[static_cast<std::size_t>(node.product)];
+    stored.weight = take(node.name + ".weight", stored.weight);
+    if (stored.has_bias) stored.bias = take(node.name + ".bias", stored.bias);
+    stored.log_scale = torch::zeros({});
+    if (weights.count(node.name + ".scale") > 0) {
+      stored.log_scale = take(node.name + ".scale", stored.log_scale).log();
     }
   }
-  if (used != weights.size()) {
-    throw ConfigError(origin + " holds " + std::to_string(weights.size() - used) +
-                      " tensors that " + name_ +
-                      " does not have (another network?); give the "
-                      "weights of this network");
+  std::string left;
+  for (const auto& entry : weights) {
+    const std::string& name = entry.first;
+    const std::string counter = "num_batches_tracked";  // PyTorch's count of training steps
+    const bool is_counter =
+        name.size() >= counter.size() &&
+        name.compare(name.size() - counter.size(), counter.size(), counter) == 0;
+    if (left.empty() && used.count(name) == 0 && !is_counter) left = name;
+  }
+  if (!left.empty()) {
+    throw ConfigError(origin + " holds '" + left + "', which " + name_ +
+                      " does not have (another network?); give the weights of this network");
   }
 }
 
@@ -178,7 +299,14 @@ Network Network::clone() const {
     stored.bias = stored.bias.detach().clone();
     stored.log_scale = stored.log_scale.detach().clone();
   }
+  for (Parameter& parameter : copy.parameters_) parameter.value = parameter.value.detach().clone();
   return copy;
+}
+
+bool has_batch_norm(const Network& network) {
+  return std::any_of(network.nodes().begin(), network.nodes().end(), [](const Node& node) {
+    return node.op != nullptr && node.op->kind() == kBatchNorm;
+  });
 }
 
 }  // namespace crossloom

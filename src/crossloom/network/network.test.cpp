@@ -8,6 +8,7 @@
 
 #include "crossloom/core/errors.h"
 #include "crossloom/network/architectures.h"
+#include "crossloom/network/weight_files.h"
 
 namespace crossloom {
 namespace {
@@ -31,15 +32,44 @@ TEST(Network, SignsOfInputsAreKnownFromTheGraph) {
   EXPECT_FALSE(standardised.has_signed_input(1));
 }
 
-TEST(Network, EveryArchitectureComputesTenLogits) {
+TEST(Network, EveryArchitectureForImagesComputesItsLogits) {
   for (const std::string& name : network_names()) {
-    Network network = make_network(name);
-    network.initialise(Rng(1));
-    std::vector<std::int64_t> sizes = network.input_size();
-    sizes.insert(sizes.begin(), 2);
-    const Tensor y = network.forward(torch::rand(sizes));
-    EXPECT_EQ(y.sizes(), (std::vector<std::int64_t>{2, 10})) << name;
-    EXPECT_EQ(network.output_sizes().back(), (std::vector<std::int64_t>{10})) << name;
+    if (name.rfind("bert", 0) == 0) continue;
+    const bool is_small = name.find("mnist") != std::string::npos ||
+                          name.find("cifar10") != std::string::npos || name == "lenet_wu2023";
+    const std::int64_t classes = is_small ? 10 : 1000;
+    const Network network = make_network(name);
+    EXPECT_EQ(network.output_sizes().back(), (std::vector<std::int64_t>{classes})) << name;
+  }
+}
+
+TEST(Network, ParametersAreAsManyAsPublished) {
+  const std::vector<std::pair<std::string, std::int64_t>> published = {
+      {"resnet20_cifar10", 269722},
+      {"resnet56_cifar10", 853018},
+      {"cct4_cifar10", 567819},
+      {"squeezenet1_1", 1235496},
+      {"deit_tiny_patch16_224", 5717416},
+      {"mlp_mnist", 235146},
+      {"resnet18", 11689512},
+      {"resnet34", 21797672},
+      {"resnet50", 25557032},
+      {"mobilenet_v2", 3504872},
+      {"mobilenet_v3_large", 5483032},
+      {"mobilenet_v3_small", 2542856},
+      {"deit_small_patch16_224", 22050664},
+      {"vit_base_patch16_224", 86567656},
+      {"bert_base_squad", 108893186}};  // without the pooler, which the head does not use
+  for (const auto& [name, expected] : published) {
+    const Network network = make_network(name);
+    std::int64_t count = 0;
+    for (const StoredProduct& stored : network.products()) {
+      count += stored.weight.numel() + (stored.has_bias ? stored.bias.numel() : 0);
+    }
+    for (const Parameter& parameter : network.parameters()) {
+      if (parameter.is_trainable) count += parameter.value.numel();
+    }
+    EXPECT_EQ(count, expected) << name;
   }
 }
 
@@ -77,24 +107,82 @@ TEST(Network, CloneSharesNothing) {
   EXPECT_EQ(second.products()[0].weight.abs().max().item<float>(), 0);
 }
 
-// The published weights against logits computed by PyTorch.
-TEST(Network, Lenet5GivesTheGoldenLogits) {
+TEST(Network, OutputsAreTappedByName) {
+  Network network = make_network("lenet_wu2023");
+  network.initialise(Rng(1));
+  const std::size_t pool = network.find("pool1");
+  Tensor seen;
+  network.forward(torch::rand({2, 1, 28, 28}), {}, [&](std::size_t node, const Tensor& output) {
+    if (node == pool) seen = output;
+  });
+  EXPECT_EQ(seen.sizes(), (std::vector<std::int64_t>{2, 4, 12, 12}));
+  EXPECT_THROW(network.find("pool9"), ConfigError);
+}
+
+TEST(Network, InputsOfAWrongSizeAreRefusedByTheNodeTheyDoNotFit) {
+  const Network network = make_network("lenet_wu2023");
+  try {
+    network.forward(torch::rand({1, 1, 20, 20}));
+    FAIL() << "expected ConfigError";
+  } catch (const ConfigError& error) {
+    EXPECT_NE(std::string(error.what()).find("'fc'"), std::string::npos) << error.what();
+  }
+}
+
+TEST(FoldBatchNorm, KeepsTheLogits) {
+  for (const char* name : {"resnet20_cifar10", "resnet20_cifar10_projected"}) {
+    Network network = make_network(name);
+    network.initialise(Rng(1));
+    for (Parameter& parameter : network.parameters()) {
+      if (parameter.value.is_floating_point()) {
+        parameter.value = torch::rand_like(parameter.value) + 0.5;
+      }
+    }
+    const Network folded = fold_batch_norm(network);
+    EXPECT_TRUE(has_batch_norm(network));
+    EXPECT_FALSE(has_batch_norm(folded));
+    const torch::NoGradGuard no_grad;
+    const Tensor x = torch::rand({2, 3, 32, 32});
+    const Tensor y = network.forward(x);
+    EXPECT_LE((folded.forward(x) - y).abs().max().item<float>(),
+              1e-5 * y.abs().max().item<float>());
+  }
+}
+
+class Golden : public testing::TestWithParam<const char*> {};
+
+// The published weights against logits and early activations computed by PyTorch.
+TEST_P(Golden, LogitsAreThoseOfPyTorch) {
   const char* given = std::getenv("CROSSLOOM_DATA");
   const fs::path data =
       given != nullptr ? fs::path(given) : fs::path(CROSSLOOM_SOURCE_DIR) / "../shared/data";
-  if (!fs::exists(data / "golden/lenet5_mnist.safetensors")) {
+  const std::string file = std::string(GetParam()) + ".safetensors";
+  if (!fs::exists(data / "golden" / file)) {
     if (std::getenv("CI") != nullptr) FAIL() << "no golden logits under " << data;
     GTEST_SKIP() << "no golden logits under " << data;
   }
-  Network network = make_network("lenet5_mnist");
-  network.load_weights(read_safetensors(data / "weights/lenet5_mnist.safetensors").tensors,
-                       "weights");
-  const TensorFile golden = read_safetensors(data / "golden/lenet5_mnist.safetensors");
-  const Tensor logits = network.forward(golden.tensors.at("input"));
-  const Tensor expected = golden.tensors.at("logits");
-  EXPECT_LE((logits - expected).abs().max().item<float>(),
-            1e-4 * expected.abs().max().item<float>());
+  const torch::NoGradGuard no_grad;
+  const Network network = load_network(GetParam(), data / "weights" / file);
+  const TensorMap golden = read_safetensors(data / "golden" / file).tensors;
+  const Tensor expected = golden.at("logits");
+  const Tensor logits = network.forward(golden.at("input"));
+  const double largest = expected.abs().max().item<double>();
+  EXPECT_LE((logits - expected).abs().max().item<double>(), 1e-4 * largest);
+  const Tensor folded = fold_batch_norm(network).forward(golden.at("input"));
+  EXPECT_LE((folded - expected).abs().max().item<double>(), 1e-4 * largest);
 }
+
+INSTANTIATE_TEST_SUITE_P(Networks,
+                         Golden,
+                         testing::Values("cct4_cifar10",
+                                         "deit_tiny_patch16_224",
+                                         "lenet5_mnist",
+                                         "mlp_mnist",
+                                         "mobilenet_v3_small",
+                                         "resnet20_cifar10",
+                                         "resnet32_cifar10",
+                                         "resnet56_cifar10",
+                                         "squeezenet1_1"));
 
 }  // namespace
 }  // namespace crossloom

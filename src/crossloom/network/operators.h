@@ -1,50 +1,50 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <torch/torch.h>
 
-#include "crossloom/mapping/geometry.h"
+#include "crossloom/core/params.h"
 
 namespace crossloom {
 
 using torch::Tensor;
 
-/// What a node of a network does to its inputs, weights apart. Without state.
+/// Inputs of an operator in ONNX order; an optional one that is absent is undefined.
+using OperatorInputs = std::vector<Tensor>;
+
+/// What a node of a network does to its inputs, stored products apart: an operator of ONNX opset 17
+/// (and Gelu of opset 20) with its attributes. It has one output and no state.
+/// Meaning of each: https://github.com/onnx/onnx/blob/main/docs/Operators.md
 class Operator {
  public:
-  virtual ~Operator() = default;
+  /// The operator `kind`, such as "Relu", with `attributes` by their ONNX names. Throws
+  /// `ConfigError` when the kind or an attribute is unknown, of a wrong type, or missing.
+  explicit Operator(const std::string& kind, const Json& attributes = Json::object());
 
-  /// Name of the kind, such as "relu".
-  virtual std::string kind() const = 0;
+  const std::string& kind() const { return kind_; }
+  const Json& attributes() const { return attributes_; }
 
-  virtual Tensor apply(const std::vector<Tensor>& inputs) const = 0;
+  /// Throws `ConfigError` when the number of inputs does not fit, LibTorch's error when a shape
+  /// does not.
+  Tensor apply(const OperatorInputs& inputs) const;
 
   /// Whether the output cannot be negative, given that of the inputs.
-  virtual bool is_non_negative(const std::vector<bool>& inputs) const = 0;
+  bool is_non_negative(const std::vector<bool>& inputs) const;
+
+  /// Whether there is an operator `kind`.
+  static bool is_known(const std::string& kind);
+
+  /// All operators, sorted.
+  static std::vector<std::string> kinds();
+
+ private:
+  std::string kind_;
+  Json attributes_;
+  std::function<Tensor(const OperatorInputs&)> compute_;
 };
-
-std::shared_ptr<const Operator> relu();
-std::shared_ptr<const Operator> max_pool(std::int64_t size);
-std::shared_ptr<const Operator> global_average();  // [B, C, H, W] -> [B, C]
-std::shared_ptr<const Operator> flatten();
-std::shared_ptr<const Operator> add();
-
-/// A product with a stored weight, the part of a network that can run on crossbars:
-///
-///   y = exp(log_scale) (x * weight) + bias
-///
-/// `log_scale` is the digital factor behind the converters; a scalar, zero unless trained.
-struct StoredProduct {
-  ProductGeometry geometry;
-  Tensor weight;     // [C, C_in, k, k] or [C, C_in]
-  Tensor bias;       // [C]
-  Tensor log_scale;  // []
-};
-
-/// exp(log_scale) product + bias, over the channels of `product`.
-Tensor scale_and_shift(const Tensor& product, const StoredProduct& stored);
 
 }  // namespace crossloom

@@ -1,0 +1,24 @@
+#include "crossloom/network/weight_files.h"
+
+#include <algorithm>
+
+#include "crossloom/network/architectures.h"
+
+namespace crossloom {
+
+TensorMap read_weight_file(const std::filesystem::path& path) {
+  return read_safetensors(path).tensors;
+}
+
+Network load_network(const std::string& name, const std::filesystem::path& path) {
+  const TensorMap weights = read_weight_file(path);
+  Network network = make_network(name);
+  const bool has_statistics = std::any_of(weights.begin(), weights.end(), [](const auto& entry) {
+    return entry.first.find("running_mean") != std::string::npos;
+  });
+  if (!has_statistics) network = fold_batch_norm(network);
+  network.load_weights(weights, path.string());
+  return network;
+}
+
+}  // namespace crossloom
