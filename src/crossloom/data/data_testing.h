@@ -13,14 +13,22 @@
 
 namespace crossloom {
 
-/// The folder with the original MNIST files: $CROSSLOOM_DATA or ../shared/data beside the project.
-/// Empty when there are none.
-inline std::filesystem::path find_original_mnist() {
+/// The folder with the original data sets: $CROSSLOOM_DATA or ../shared/data beside the project.
+inline std::filesystem::path data_place() {
   const char* const given = std::getenv("CROSSLOOM_DATA");
-  const std::filesystem::path place =
-      given != nullptr ? std::filesystem::path(given)
-                       : std::filesystem::path(CROSSLOOM_SOURCE_DIR) / ".." / "shared" / "data";
-  for (const std::filesystem::path& folder : {place / "mnist", place}) {
+  return given != nullptr ? std::filesystem::path(given)
+                          : std::filesystem::path(CROSSLOOM_SOURCE_DIR) / ".." / "shared" / "data";
+}
+
+/// `name` in the folder with the original data sets; empty when it is not there.
+inline std::filesystem::path find_data(const std::string& name) {
+  const std::filesystem::path path = data_place() / name;
+  return std::filesystem::exists(path) ? std::filesystem::canonical(path) : std::filesystem::path();
+}
+
+/// The folder with the original MNIST files. Empty when there are none.
+inline std::filesystem::path find_original_mnist() {
+  for (const std::filesystem::path& folder : {data_place() / "mnist", data_place()}) {
     if (std::filesystem::exists(folder / "train-images-idx3-ubyte.gz")) {
       return std::filesystem::canonical(folder);
     }
@@ -95,4 +103,9 @@ std::string message_of(const Act& act) {
     if (std::getenv("CI") != nullptr) FAIL() << "no MNIST here; set CROSSLOOM_DATA"; \
     GTEST_SKIP() << "no MNIST here; set CROSSLOOM_DATA";                             \
   }                                                                                  \
+  static_assert(true, "")
+
+/// Leaves a test when the original data at `path` (from `find_data`) are not there.
+#define CROSSLOOM_NEEDS_DATA(path)                                             \
+  if ((path).empty()) GTEST_SKIP() << "no such data here; set CROSSLOOM_DATA"; \
   static_assert(true, "")

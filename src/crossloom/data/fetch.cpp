@@ -100,8 +100,10 @@ std::string download_from_any(const RemoteFiles& remote,
 fs::path fetch_dataset(const std::string& name, const fs::path& target_dir) {
   const RemoteFiles remote = Registry<DatasetSource>::instance().create(name)->remote();
   if (remote.files.empty()) {
-    throw ConfigError("cannot fetch '" + name +
-                      "' (it has no files on public servers); use it without fetching");
+    throw ConfigError(
+        "cannot fetch '" + name +
+        "' (crossloom knows no servers with its single files); run `crossloom data` to "
+        "see where it is looked for");
   }
   fetch_files(remote, target_dir / name);
   return target_dir / name;

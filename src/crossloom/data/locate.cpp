@@ -63,15 +63,30 @@ std::vector<fs::path> search_places(const fs::path& data_dir) {
 }
 
 FoundFiles locate_files(const std::vector<fs::path>& places,
-                        const std::string& subfolder,
+                        const std::vector<std::string>& subfolders,
                         const std::vector<std::string>& names) {
   for (const fs::path& place : places) {
-    for (const fs::path& folder : {place / subfolder, place}) {
+    std::vector<fs::path> folders;
+    for (const std::string& subfolder : subfolders) folders.push_back(place / subfolder);
+    folders.push_back(place);
+    for (const fs::path& folder : folders) {
       FoundFiles found = files_in(folder, names);
       if (!found.paths.empty()) return found;
     }
   }
   return {{}, {}, names};
+}
+
+std::string joined(const std::vector<fs::path>& paths) {
+  std::string text;
+  for (const fs::path& path : paths) text += (text.empty() ? "" : ", ") + path.string();
+  return text;
+}
+
+fs::path resolved(const fs::path& folder) {
+  std::error_code gone;
+  const fs::path path = fs::weakly_canonical(folder, gone);
+  return gone ? folder : path;
 }
 
 }  // namespace crossloom

@@ -24,11 +24,17 @@ std::filesystem::path cache_dir();
 /// folder.
 std::vector<std::filesystem::path> search_places(const std::filesystem::path& data_dir);
 
-/// Looks for `names`, each packed ("<name>.gz") or not, in <place>/<subfolder>, then in <place>,
-/// place by place. The first folder with any of them decides, so that files of two sources are
-/// never mixed.
+/// Looks for `names`, each packed ("<name>.gz") or not, in each <place>/<subfolder>, then in
+/// <place>, place by place. The first folder with any of them decides, so that files of two sources
+/// are never mixed.
 FoundFiles locate_files(const std::vector<std::filesystem::path>& places,
-                        const std::string& subfolder,
+                        const std::vector<std::string>& subfolders,
                         const std::vector<std::string>& names);
+
+/// `paths` separated by commas, for messages.
+std::string joined(const std::vector<std::filesystem::path>& paths);
+
+/// `folder` as an absolute path without links; unchanged when that cannot be had.
+std::filesystem::path resolved(const std::filesystem::path& folder);
 
 }  // namespace crossloom

@@ -35,22 +35,28 @@ TEST_F(Locate, CacheIsBelowHomeWithoutXdgVariable) {
 TEST_F(Locate, FilesAreFoundInTheSubfolderAndInThePlaceItself) {
   write_file("one/set/a.gz", "");
   write_file("two/a", "");
-  EXPECT_EQ(locate_files({"one"}, "set", {"a"}).paths, std::vector<fs::path>{"one/set/a.gz"});
-  EXPECT_EQ(locate_files({"two"}, "set", {"a"}).paths, std::vector<fs::path>{"two/a"});
+  EXPECT_EQ(locate_files({"one"}, {"set"}, {"a"}).paths, std::vector<fs::path>{"one/set/a.gz"});
+  EXPECT_EQ(locate_files({"two"}, {"set"}, {"a"}).paths, std::vector<fs::path>{"two/a"});
+}
+
+TEST_F(Locate, SubfoldersAreSearchedInTheirOrder) {
+  write_file("one/second/a", "");
+  write_file("one/first/a", "");
+  EXPECT_EQ(locate_files({"one"}, {"first", "second"}, {"a"}).folder, "one/first");
 }
 
 TEST_F(Locate, TheFirstPlaceWithAnyFileDecides) {
   write_file("one/a", "");
   write_file("two/a", "");
   write_file("two/b", "");
-  const FoundFiles found = locate_files({"none", "one", "two"}, "set", {"a", "b"});
+  const FoundFiles found = locate_files({"none", "one", "two"}, {"set"}, {"a", "b"});
   EXPECT_EQ(found.folder, "one");
   EXPECT_EQ(found.missing, std::vector<std::string>{"b"});
   EXPECT_FALSE(found.is_complete());
 }
 
 TEST_F(Locate, NothingFoundHasNoFolder) {
-  const FoundFiles found = locate_files({"none"}, "set", {"a", "b"});
+  const FoundFiles found = locate_files({"none"}, {"set"}, {"a", "b"});
   EXPECT_TRUE(found.folder.empty());
   EXPECT_EQ(found.missing.size(), 2);
   EXPECT_FALSE(found.is_complete());

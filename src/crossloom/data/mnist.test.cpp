@@ -124,6 +124,19 @@ TEST_F(Mnist, AGivenFolderMustExist) {
   EXPECT_NE(refusal(kGiven).find("cannot use the data folder given"), std::string::npos);
 }
 
+TEST_F(Mnist, FashionMnistIsNotTheDigits) {
+  CROSSLOOM_NEEDS_ORIGINAL_MNIST();
+  link_original();
+  const std::string text = message_of<ConfigError>([] { load_dataset("fashion_mnist", kGiven); });
+  EXPECT_NE(text.find("not a packed (.gz) file of Fashion-MNIST"), std::string::npos) << text;
+}
+
+TEST_F(Mnist, FashionMnistHasNoStandIn) {
+  const std::string text = message_of<ConfigError>([] { load_dataset("fashion_mnist", {}); });
+  EXPECT_EQ(text.find("cannot load fashion_mnist (no Fashion-MNIST in data, "), 0) << text;
+  EXPECT_NE(text.find("cannot fetch train-images-idx3-ubyte.gz"), std::string::npos) << text;
+}
+
 TEST(DatasetNames, AreListedForAnUnknownName) {
   const std::string text = message_of<ConfigError>([] { load_dataset("minst", {}); });
   EXPECT_GE(dataset_names().size(), 2);
