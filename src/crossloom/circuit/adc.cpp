@@ -7,6 +7,11 @@ void Adc::describe(ParamList& params) {
   params.add("i_max", i_max, {1e-12, 1}, "A", "fixed range: current of the largest code");
   params.add(
       "noise_lsb", noise_lsb, {0, 100}, "1", "spread of a conversion in steps of the converter");
+  params.add_choice<PairSubtraction>(
+      "subtraction",
+      subtraction,
+      {{"digital", PairSubtraction::kDigital}, {"analog", PairSubtraction::kAnalog}},
+      "of a pair's columns: digital, each has its converter; analog, one for their difference");
   range.describe(params);
 }
 

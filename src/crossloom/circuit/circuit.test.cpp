@@ -4,6 +4,7 @@
 
 #include "crossloom/circuit/adc.h"
 #include "crossloom/circuit/dac.h"
+#include "crossloom/core/random.h"
 
 namespace crossloom {
 namespace {
@@ -75,32 +76,58 @@ TEST(Adc, RangeOfZeroIsRefused) {
   EXPECT_THROW(params.assign({{"i_max", 0}}), ConfigError);
 }
 
+constexpr RangeUse kAllUses[] = {RangeUse::kFrozen, RangeUse::kTrack, RangeUse::kCalibrate};
+
 TEST(Range, FixedNeverMoves) {
   const RangeOptions options{RangePolicy::kFixed, 0.9, 0.5};
-  const Tensor range = at::tensor({2.0F});
-  for (const RangeUse use : {RangeUse::kFrozen, RangeUse::kTrack, RangeUse::kCalibrate}) {
-    EXPECT_TRUE(update_range(options, range, at::ones({1, 5}), use).equal(range));
+  for (const RangeUse use : kAllUses) {
+    EXPECT_FALSE(moves(options, 2, use));
+    EXPECT_FALSE(moves(options, 0, use));
   }
 }
 
-TEST(Range, CalibratedIsThePercentileOfTheSizesAndThenStays) {
+TEST(Range, MovesWhenItsPolicySaysSoAndWhenNothingWasSeenYet) {
+  const RangeOptions calibrated{RangePolicy::kCalibrated, 0.9, 0.5};
+  const RangeOptions tracked{RangePolicy::kTracked, 0.9, 0.5};
+  for (const RangeUse use : kAllUses) {
+    EXPECT_EQ(moves(calibrated, 2, use), use == RangeUse::kCalibrate);
+    EXPECT_EQ(moves(tracked, 2, use), use == RangeUse::kTrack);
+    EXPECT_TRUE(moves(calibrated, 0, use));
+    EXPECT_TRUE(moves(tracked, 0, use));
+  }
+}
+
+TEST(Range, CalibratedIsThePercentileOfTheSizes) {
   const RangeOptions options{RangePolicy::kCalibrated, 0.9, 0.5};
-  const Tensor values = at::stack({at::arange(1, 101), -2 * at::arange(1, 101)}).to(at::kFloat);
-  const Tensor range = update_range(options, at::zeros({2}), values, RangeUse::kFrozen);
-  EXPECT_TRUE(range.equal(at::tensor({90.0F, 180.0F})));
-  EXPECT_TRUE(update_range(options, range, 3 * values, RangeUse::kTrack).equal(range));
-  EXPECT_TRUE(update_range(options, range, 3 * values, RangeUse::kCalibrate).equal(3 * range));
+  const Tensor values = -at::arange(1, 101).to(at::kFloat).view({10, 10});
+  EXPECT_EQ(observe(options, values), 90);
+  EXPECT_EQ(update_range(options, 0, 90), 90);
+}
+
+TEST(Range, CalibrationOverBatchesTakesTheLargest) {
+  const RangeOptions options{RangePolicy::kCalibrated, 1, 0.5};
+  double range = 0;
+  const Tensor values = Rng(1).normal({8, 1000});
+  for (std::int64_t batch = 0; batch < 8; ++batch) {
+    range = update_range(options, range, observe(options, values[batch]));
+  }
+  EXPECT_EQ(range, values.abs().max().item<double>());
+}
+
+// The share of normal numbers within the range of a sample of 2^18: 5 standard errors.
+TEST(Range, PercentileOfManyValuesIsThatOfASampleWithinItsBound) {
+  const RangeOptions options{RangePolicy::kCalibrated, 0.999, 0.5};
+  const Tensor values = Rng(2).normal({64, 100, 1000});
+  const double range = observe(options, values);
+  const double share = values.abs().le(range).to(at::kDouble).mean().item<double>();
+  EXPECT_NEAR(share, 0.999, 5 * std::sqrt(0.999 * 0.001) / 512);
 }
 
 TEST(Range, TrackedTakesTheFirstMaximumThenFollowsSlowly) {
   const RangeOptions options{RangePolicy::kTracked, 0.9, 0.25};
-  const Tensor first = at::tensor({1.0F, -4.0F}).view({1, 2});
-  const Tensor second = at::tensor({8.0F, 2.0F}).view({1, 2});
-  Tensor range = update_range(options, at::zeros({1}), first, RangeUse::kFrozen);
-  EXPECT_FLOAT_EQ(range.item<float>(), 4);
-  EXPECT_TRUE(update_range(options, range, second, RangeUse::kFrozen).equal(range));
-  range = update_range(options, range, second, RangeUse::kTrack);
-  EXPECT_FLOAT_EQ(range.item<float>(), 5);
+  const double first = observe(options, at::tensor({1.0F, -4.0F}));
+  EXPECT_EQ(update_range(options, 0, first), 4);
+  EXPECT_EQ(update_range(options, 4, observe(options, at::tensor({8.0F, 2.0F}))), 5);
 }
 
 }  // namespace

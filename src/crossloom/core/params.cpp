@@ -55,6 +55,30 @@ double read_quantity(const std::string& name,
   return number;
 }
 
+/// The same, a whole number.
+std::int64_t read_count(const std::string& name,
+                        const Json& value,
+                        Bounds bounds,
+                        const std::string& unit) {
+  const double number = read_quantity(name, value, bounds, unit);
+  if (number != std::floor(number)) {
+    refuse(name, value, "not a whole number", "a whole number, " + describe(bounds, unit));
+  }
+  return static_cast<std::int64_t>(number);
+}
+
+/// A list whose items `read` understands.
+template <class Number, class Read>
+std::vector<Number> read_list(const std::string& name,
+                              const Json& value,
+                              const std::string& accepted,
+                              const Read& read) {
+  if (!value.is_array()) refuse(name, value, "not a list", accepted);
+  std::vector<Number> numbers;
+  for (const Json& item : value) numbers.push_back(read(item));
+  return numbers;
+}
+
 }  // namespace
 
 void ParamList::add(const std::string& name,
@@ -76,19 +100,13 @@ void ParamList::add(const std::string& name,
                     Bounds bounds,
                     const std::string& unit,
                     const std::string& doc) {
-  const std::string accepted = "a whole number, " + describe(bounds, unit);
-  params_.push_back({name,
-                     unit,
-                     accepted,
-                     doc,
-                     [=, &value](const Json& given) {
-                       const double number = read_quantity(name, given, bounds, unit);
-                       if (number != std::floor(number)) {
-                         refuse(name, given, "not a whole number", accepted);
-                       }
-                       value = static_cast<std::int64_t>(number);
-                     },
-                     [&value] { return Json(value); }});
+  params_.push_back(
+      {name,
+       unit,
+       "a whole number, " + describe(bounds, unit),
+       doc,
+       [=, &value](const Json& given) { value = read_count(name, given, bounds, unit); },
+       [&value] { return Json(value); }});
 }
 
 void ParamList::add(const std::string& name,
@@ -97,17 +115,29 @@ void ParamList::add(const std::string& name,
                     const std::string& unit,
                     const std::string& doc) {
   const std::string accepted = "a list, each " + describe(bounds, unit);
+  const auto read = [=](const Json& item) { return read_quantity(name, item, bounds, unit); };
+  params_.push_back(
+      {name,
+       unit,
+       accepted,
+       doc,
+       [=, &values](const Json& given) { values = read_list<double>(name, given, accepted, read); },
+       [&values] { return Json(values); }});
+}
+
+void ParamList::add(const std::string& name,
+                    std::vector<std::int64_t>& values,
+                    Bounds bounds,
+                    const std::string& unit,
+                    const std::string& doc) {
+  const std::string accepted = "a list, each a whole number, " + describe(bounds, unit);
+  const auto read = [=](const Json& item) { return read_count(name, item, bounds, unit); };
   params_.push_back({name,
                      unit,
                      accepted,
                      doc,
                      [=, &values](const Json& given) {
-                       if (!given.is_array()) refuse(name, given, "not a list", accepted);
-                       std::vector<double> numbers;
-                       for (const Json& item : given) {
-                         numbers.push_back(read_quantity(name, item, bounds, unit));
-                       }
-                       values = numbers;
+                       values = read_list<std::int64_t>(name, given, accepted, read);
                      },
                      [&values] { return Json(values); }});
 }

@@ -52,6 +52,11 @@ class ParamList {
            Bounds bounds,
            const std::string& unit,
            const std::string& doc);
+  void add(const std::string& name,
+           std::vector<std::int64_t>& values,
+           Bounds bounds,
+           const std::string& unit,
+           const std::string& doc);
   void add(const std::string& name, bool& value, const std::string& doc);
   void add(const std::string& name, std::string& value, const std::string& doc);
   void add(const std::string& name, std::vector<std::string>& values, const std::string& doc);

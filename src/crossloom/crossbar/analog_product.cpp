@@ -1,14 +1,22 @@
 #include "crossloom/crossbar/analog_product.h"
 
-#include "crossloom/crossbar/column_conversion.h"
+#include <algorithm>
 
 namespace crossloom {
 namespace {
 
-std::vector<std::int64_t> pair_sizes(const ProductGeometry& geometry) {
+/// Column currents that are made at a time, so that they are converted out of the cache.
+constexpr std::int64_t kBlock = 1 << 18;
+
+std::vector<std::int64_t> cell_sizes(const ProductGeometry& geometry, std::int64_t num_slices) {
   std::vector<std::int64_t> sizes = geometry.weight_sizes();
-  sizes.insert(sizes.begin(), 2);
+  sizes.insert(sizes.begin(), {num_slices, 2});
   return sizes;
+}
+
+/// Full scale before any values were seen.
+double first_range(const RangeOptions& range, double fixed) {
+  return range.policy == RangePolicy::kFixed ? fixed : 0;
 }
 
 }  // namespace
@@ -16,29 +24,40 @@ std::vector<std::int64_t> pair_sizes(const ProductGeometry& geometry) {
 AnalogProduct::AnalogProduct(const Hardware& hardware,
                              const ProductGeometry& geometry,
                              InputSign sign,
-                             double w_max,
+                             const Tensor& w_max,
                              const Rng& place)
     : hardware_(hardware),
       geometry_(geometry),
       sign_(sign),
-      tiling_(tile_product(geometry, hardware.array)),
-      mapping_(hardware.device.range(), w_max),
-      cells_(hardware.device.make_cells(pair_sizes(geometry), place)) {
-  const bool has_fixed_input = hardware.dac.range.policy == RangePolicy::kFixed;
-  const bool has_fixed_columns = hardware.adc.range.policy == RangePolicy::kFixed;
-  input_range_ = at::full({1}, has_fixed_input ? hardware.dac.x_max : 0.0, at::kFloat);
-  column_range_ =
-      at::full({tiling_.row_tiles}, has_fixed_columns ? hardware.adc.i_max : 0.0, at::kFloat);
+      tiling_(tile_product(geometry, hardware.array, hardware.mapping.num_slices())),
+      mapping_(hardware.mapping, hardware.device.range(), w_max),
+      cells_(hardware.device.make_cells(cell_sizes(geometry, mapping_.num_slices()), place)) {
+  TORCH_CHECK(w_max.dim() == 0 || w_max.size(0) == geometry.out_channels,
+              "a largest weight for each of ",
+              geometry.out_channels,
+              " outputs, not ",
+              w_max.sizes());
+  reset_ranges();
+}
+
+void AnalogProduct::reset_ranges() {
+  input_range_ = at::full({1}, first_range(hardware_.dac.range, hardware_.dac.x_max), at::kFloat);
+  column_range_ = at::full({mapping_.num_slices(), tiling_.row_tiles},
+                           first_range(hardware_.adc.range, hardware_.adc.i_max),
+                           at::kFloat);
 }
 
 double AnalogProduct::level_weight() const {
+  const Tensor weight_step = mapping_.weight_step();
+  TORCH_CHECK(weight_step.dim() == 0, "columns of different scales have no level in common");
+  if (weight_step.item<double>() > 0) return weight_step.item<double>();
   const double step = hardware_.device.level_step();
   if (step == 0) {
     throw ConfigError("the device " + hardware_.device.name() +
                       " has no levels (a threshold of one level has no meaning); give "
                       "device.num_levels");
   }
-  return step * mapping_.weight_scale();
+  return step * mapping_.weight_scale().item<double>();
 }
 
 void AnalogProduct::write(const Tensor& mask, const Tensor& w, double clock, Rng& rng) {
@@ -46,18 +65,23 @@ void AnalogProduct::write(const Tensor& mask, const Tensor& w, double clock, Rng
   const auto [g_min, g_max] = hardware_.device.range();
   // A target that moves by less than a millionth of the window is the same target, rounded.
   const Tensor is_new = (target - cells_.g_target).abs() > 1e-6 * (g_max - g_min);
-  hardware_.device.write(cells_, mask.unsqueeze(0).logical_and(is_new), target, clock, rng);
-  packed_clock_ = -1;
+  hardware_.device.write(cells_, is_new.logical_and(mask), target, clock, rng);
+  summed_clock_ = -1;
 }
 
 void AnalogProduct::pulse(const Tensor& num_pulses, const Tensor& w, double clock, Rng& rng) {
+  if (mapping_.num_slices() > 1) {
+    throw ConfigError("blind pulses on weights of " + std::to_string(mapping_.num_slices()) +
+                      " slices (a pulse carries nothing over into the next slice); give "
+                      "mapping.slice_bits = [] or programming = write_verify");
+  }
   const Tensor is_positive = w.gt(0);
   hardware_.device.pulse(
       cells_,
-      at::stack({num_pulses * is_positive, -num_pulses * is_positive.logical_not()}),
+      at::stack({num_pulses * is_positive, -num_pulses * is_positive.logical_not()}).unsqueeze(0),
       clock,
       rng);
-  packed_clock_ = -1;
+  summed_clock_ = -1;
 }
 
 Tensor AnalogProduct::conductances(double clock) const {
@@ -73,87 +97,123 @@ Tensor AnalogProduct::read_weights(double clock, Rng& rng) const {
   return mapping_.to_weights(conductances(clock) + sigma * rng.normal(sigma.sizes()));
 }
 
-/// [2, C, C_in, k, k] -> [T 2 C, channels per tile, k, k] for a grouped convolution, or
-/// [2, C, C_in] -> [T, channels per tile, 2 C] for a batched product. Missing channels are zero.
-Tensor AnalogProduct::pack(const Tensor& per_cell) const {
-  const std::int64_t channels = tiling_.row_tiles * tiling_.channels_per_tile;
-  const std::int64_t area = geometry_.kernel_area();
-  const Tensor flat = per_cell.reshape({2 * geometry_.out_channels, geometry_.in_channels, area});
-  const Tensor padded = at::constant_pad_nd(flat, {0, 0, 0, channels - geometry_.in_channels});
-  const Tensor tiles =
-      padded.view({2 * geometry_.out_channels, tiling_.row_tiles, tiling_.channels_per_tile, area});
-  if (geometry_.kind == ProductGeometry::Kind::kLinear) {
-    return tiles.squeeze(3).permute({1, 2, 0}).contiguous();
-  }
-  return tiles.transpose(0, 1).contiguous().view({tiling_.row_tiles * 2 * geometry_.out_channels,
-                                                  tiling_.channels_per_tile,
-                                                  geometry_.kernel[0],
-                                                  geometry_.kernel[1]});
-}
-
-/// Sum over the rows of each tile: [B, T, 2, C, L].
-Tensor AnalogProduct::column_product(const Tensor& v, const Tensor& packed) const {
-  const std::int64_t missing =
-      tiling_.row_tiles * tiling_.channels_per_tile - geometry_.in_channels;
-  const std::int64_t batch = v.size(0);
-  if (geometry_.kind == ProductGeometry::Kind::kLinear) {
-    const Tensor padded = missing > 0 ? at::constant_pad_nd(v, {0, missing}) : v;
-    const Tensor rows =
-        padded.view({batch, tiling_.row_tiles, tiling_.channels_per_tile}).transpose(0, 1);
-    const Tensor columns = at::bmm(rows, packed).transpose(0, 1);
-    return columns.contiguous().view({batch, tiling_.row_tiles, 2, geometry_.out_channels, 1});
-  }
-  const Tensor padded = missing > 0 ? at::constant_pad_nd(v, {0, 0, 0, 0, 0, missing}) : v;
-  ProductGeometry all_tiles = geometry_;
-  all_tiles.groups = tiling_.row_tiles;
-  const Tensor columns = digital_product(padded, packed, all_tiles);
-  return columns.contiguous().view({batch, tiling_.row_tiles, 2, geometry_.out_channels, -1});
-}
-
 void AnalogProduct::refresh(double clock) {
-  if (packed_clock_ == clock) return;
-  packed_g_ = pack(hardware_.device.conductance(cells_, clock));
-  const Tensor sigma = hardware_.device.read_sigma(cells_, clock);
-  packed_variance_ = sigma.max().item<float>() > 0 ? pack(sigma.square()) : Tensor();
-  packed_clock_ = clock;
+  if (summed_clock_ == clock) return;
+  const Tensor g = conductances(clock);
+  const Tensor variance = hardware_.device.read_sigma(cells_, clock).square();
+  const bool is_apart = columns_per_pair() == 2;
+  means_ =
+      ColumnSums(is_apart ? g.flatten(0, 1) : g.select(1, 0) - g.select(1, 1), geometry_, tiling_);
+  variances_ = sums_of_variance(is_apart ? variance.flatten(0, 1) : variance.sum(1));
+  summed_clock_ = clock;
+}
+
+/// Empty when all of it is zero.
+ColumnSums AnalogProduct::sums_of_variance(const Tensor& variance) const {
+  const auto [smallest, largest] = at::aminmax(variance);
+  const double value = largest.item<double>();
+  if (value == 0) return ColumnSums();
+  if (value == smallest.item<double>()) return ColumnSums(value, geometry_, tiling_);
+  return ColumnSums(variance, geometry_, tiling_);
 }
 
 void AnalogProduct::update_input_range(const Tensor& x, RangeUse use) {
-  input_range_ = update_range(hardware_.dac.range, input_range_, x.reshape({1, -1}), use);
+  const RangeOptions& options = hardware_.dac.range;
+  double range = input_range_.item<double>();
+  if (moves(options, range, use)) range = update_range(options, range, observe(options, x));
   // Nothing but zeros so far: any range serves.
-  if (!(input_range_.item<float>() > 0)) input_range_ = at::ones({1});
+  input_range_ = at::full({1}, range > 0 ? range : 1, at::kFloat);
 }
 
-void AnalogProduct::update_column_ranges(const Tensor& mean, RangeUse use) {
-  column_range_ = update_range(hardware_.adc.range, column_range_, mean.transpose(0, 1), use);
+bool AnalogProduct::column_ranges_move(RangeUse use) const {
+  const double smallest = column_range_.min().item<double>();
+  return hardware_.adc.bits > 0 && moves(hardware_.adc.range, smallest, use);
+}
+
+/// `means` of the columns of row tile `tile`: slice by slice, positive before negative.
+void AnalogProduct::update_column_ranges(std::int64_t tile,
+                                         const std::vector<Tensor>& means,
+                                         RangeUse use) {
+  const RangeOptions& options = hardware_.adc.range;
   // Columns without a current still need a converter: a millionth of one cell's largest current.
-  column_range_ =
-      column_range_.clamp_min(hardware_.dac.v_read * hardware_.device.range().g_max * 1e-6);
+  const double smallest = hardware_.dac.v_read * hardware_.device.range().g_max * 1e-6;
+  const auto per_pair = static_cast<std::size_t>(columns_per_pair());
+  for (std::int64_t s = 0; s < mapping_.num_slices(); ++s) {
+    float& range = column_range_.accessor<float, 2>()[s][tile];
+    if (!moves(options, range, use)) continue;
+    double observed = 0;
+    for (std::size_t p = 0; p < per_pair; ++p) {
+      const std::size_t k = static_cast<std::size_t>(s) * per_pair + p;
+      observed = std::max(observed, observe(options, means[k]));
+    }
+    range = static_cast<float>(std::max(update_range(options, range, observed), smallest));
+  }
 }
 
+/// The columns of row tile `tile` for the inputs `drive`, with what they count in the output.
+std::vector<ColumnGroup> AnalogProduct::read_columns(const Drive& drive,
+                                                     std::int64_t tile,
+                                                     RangeUse use) {
+  const std::vector<Tensor> means = means_(drive.v, tile);
+  std::vector<Tensor> variances(1);
+  if (!variances_.is_empty()) variances = variances_(drive.v_square, tile);
+  update_column_ranges(tile, means, use);
+  const auto per_pair = static_cast<std::size_t>(columns_per_pair());
+  std::vector<ColumnGroup> groups;
+  for (std::size_t k = 0; k < means.size(); ++k) {
+    const std::size_t slice = k / per_pair;
+    const bool is_negative = k % per_pair == 1;
+    ColumnGroup group;
+    group.mean = means[k];
+    group.variance = variances.size() == 1 ? variances[0] : variances[k];
+    group.i_max = column_range_.accessor<float, 2>()[static_cast<std::int64_t>(slice)][tile];
+    group.factor = (is_negative ? -1 : 1) * mapping_.significance()[slice];
+    groups.push_back(group);
+  }
+  return groups;
+}
+
+/// Adds the codes of all columns for the images `x`, in A: sum [B, N].
+void AnalogProduct::add_block(const Tensor& x, const ReadContext& context, Tensor& sum) {
+  const bool is_noisy = !variances_.is_empty();
+  const Drive drive =
+      hardware_.dac.drive(x,
+                          input_range_.item<double>(),
+                          is_noisy ? Dac::Want::kVoltageAndSquare : Dac::Want::kVoltage);
+  const bool is_bipolar = sign_ == InputSign::kSigned || columns_per_pair() == 1;
+  const Converter converter = {hardware_.adc,
+                               is_bipolar ? Adc::Polarity::kBipolar : Adc::Polarity::kUnipolar};
+  const std::int64_t tile_columns = mapping_.num_slices() * columns_per_pair() * sum.size(1);
+  NoiseAddress noise{context.rng, context.first_image, tiling_.row_tiles * tile_columns, 0};
+  for (std::int64_t t = 0; t < tiling_.row_tiles; ++t) {
+    add_converted(read_columns(drive, t, context.ranges), converter, noise, sum);
+    noise.first_column += tile_columns;
+  }
+}
+
+/// [B, C_in, H, W] or [B, C_in] -> [B, C L].
 Tensor AnalogProduct::behavioural_forward(const Tensor& x, const ReadContext& context) {
   update_input_range(x, context.ranges);
   refresh(context.clock);
-  const double full_scale = input_range_.item<double>();
-  const Drive drive = hardware_.dac.drive(
-      x,
-      full_scale,
-      packed_variance_.defined() ? Dac::Want::kVoltageAndSquare : Dac::Want::kVoltage);
-  ColumnCurrents currents;
-  currents.mean = column_product(drive.v, packed_g_);
-  if (packed_variance_.defined()) {
-    // Rounding in a fast convolution may leave a variance just below zero.
-    currents.variance = column_product(drive.v_square, packed_variance_).clamp_min_(0);
+  const std::int64_t batch = x.size(0);
+  const std::int64_t columns = c10::multiply_integers(geometry_.output_sizes(x.sizes())) / batch;
+  const std::int64_t currents = columns * mapping_.num_slices() * columns_per_pair();
+  // Ranges that move have to see all images before the first is converted.
+  const std::int64_t block =
+      column_ranges_move(context.ranges) ? batch : std::max<std::int64_t>(1, kBlock / currents);
+  Tensor sum = at::zeros({batch, columns}, at::kFloat);
+  for (std::int64_t first = 0; first < batch; first += block) {
+    const std::int64_t end = std::min(first + block, batch);
+    ReadContext part = context;
+    part.first_image += first;
+    Tensor part_of_sum = sum.slice(0, first, end);
+    add_block(x.slice(0, first, end), part, part_of_sum);
   }
-  if (hardware_.adc.bits > 0) update_column_ranges(currents.mean, context.ranges);
-  ColumnConversion conversion;
-  conversion.adc = hardware_.adc;
-  conversion.polarity =
-      sign_ == InputSign::kSigned ? Adc::Polarity::kBipolar : Adc::Polarity::kUnipolar;
-  conversion.i_max = column_range_;
-  conversion.first_image = context.first_image;
-  const Tensor i = convert_columns(currents, conversion, context.rng);
-  return i.mul_(full_scale / hardware_.dac.v_read * mapping_.weight_scale());
+  const Tensor scale =
+      mapping_.weight_scale() * (input_range_.item<double>() / hardware_.dac.v_read);
+  if (scale.dim() == 0) return sum.mul_(scale.item<double>());
+  sum.view({batch, geometry_.out_channels, -1}).mul_(scale.unsqueeze(1));
+  return sum;
 }
 
 Tensor AnalogProduct::statistical_forward(const Tensor& x, const ReadContext& context) const {
@@ -163,9 +223,15 @@ Tensor AnalogProduct::statistical_forward(const Tensor& x, const ReadContext& co
 
 Tensor AnalogProduct::forward(const Tensor& x, const ReadContext& context) {
   if (hardware_.fidelity == Fidelity::kStatistical) return statistical_forward(x, context);
-  const Tensor y = behavioural_forward(x, context);
-  if (geometry_.kind == ProductGeometry::Kind::kLinear) return y.squeeze(2);
-  return y.view(geometry_.output_sizes(x.sizes()));
+  const std::vector<std::int64_t> sizes = geometry_.output_sizes(x.sizes());
+  if (geometry_.kind == ProductGeometry::Kind::kConv || x.dim() == 2) {
+    return behavioural_forward(x, context).view(sizes);
+  }
+  // Further dimensions of an image are vectors of their own.
+  const Tensor rows = x.reshape({-1, geometry_.in_channels});
+  ReadContext of_rows = context;
+  of_rows.first_image *= rows.size(0) / x.size(0);
+  return behavioural_forward(rows, of_rows).view(sizes);
 }
 
 Tensor AnalogProduct::transposed(const Tensor& grad_output,
@@ -175,9 +241,9 @@ Tensor AnalogProduct::transposed(const Tensor& grad_output,
   if (!(largest > 0)) return at::zeros(input_size, grad_output.options());
   const Drive drive = hardware_.dac.drive(grad_output, largest, Dac::Want::kVoltageAndSquare);
   const Tensor mean = transposed_product(drive.v, weights(context.clock), geometry_, input_size);
-  const Tensor sigma = hardware_.device.read_sigma(cells_, context.clock) * mapping_.weight_scale();
-  const Tensor variance =
-      transposed_product(drive.v_square, sigma.square().sum(0), geometry_, input_size);
+  const Tensor cell_variance = hardware_.device.read_sigma(cells_, context.clock).square();
+  const Tensor variance = transposed_product(
+      drive.v_square, mapping_.to_weight_variance(cell_variance), geometry_, input_size);
   Rng rng = context.rng;
   return (mean + variance.clamp_min(0).sqrt() * rng.normal(mean.sizes())) *
          (largest / hardware_.dac.v_read);
@@ -192,16 +258,17 @@ std::map<std::string, Tensor> AnalogProduct::state() const {
 
 void AnalogProduct::load_state(const std::map<std::string, Tensor>& state) {
   Cells cells = cells_from_tensors(state);
+  const auto range = state.find("column_range");
   if (cells.g_written.sizes() != cells_.g_written.sizes() || state.count("input_range") == 0 ||
-      state.count("column_range") == 0) {
+      range == state.end() || range->second.sizes() != column_range_.sizes()) {
     throw ConfigError(
         "the state of a product does not fit the network (another shape or an "
         "incomplete checkpoint); start the run anew");
   }
   cells_ = std::move(cells);
   input_range_ = state.at("input_range");
-  column_range_ = state.at("column_range");
-  packed_clock_ = -1;
+  column_range_ = range->second.clone();
+  summed_clock_ = -1;
 }
 
 }  // namespace crossloom

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
+#include <cstring>
 
 #include <ATen/Parallel.h>
 
@@ -11,181 +11,248 @@
 namespace crossloom {
 namespace {
 
-/// The converters of one row tile.
-struct TileAdc {
-  float lsb;              // [A]
+/// One group as the loops see it.
+struct Columns {
+  const float* mean;
+  std::int64_t mean_stride;  // from image to image
+  const float* variance;     // null: no read noise
+  std::int64_t variance_stride;
+  std::int64_t period;    // columns after which the variance repeats
+  float noise_variance;   // [A^2] of the converter
+  float per_lsb;          // [1/A]
   float lowest, highest;  // codes
-  float noise_variance;   // [A^2]
-  bool is_exact;
+  float factor;           // of a code, or of a current when the converter is exact
 };
 
-/// code of mean + sqrt(variance + noise_variance) z, for n columns. `variance` and `z` may be null.
+/// sum += factor code(mean + sigma z), n columns. `sigma` and `z` are null without noise.
 CROSSLOOM_VECTOR
-void digitise(const float* mean,
-              const float* variance,
+void digitise(const Columns& columns,
+              const float* mean,
+              const float* sigma,
               const float* z,
               std::int64_t n,
-              const TileAdc& adc,
-              float* codes) {
-  const float per_lsb = 1.0F / adc.lsb;
-  const float lowest = adc.lowest;
-  const float highest = adc.highest;
-  const float noise = adc.noise_variance;
+              float* sum) {
+  const float per_lsb = columns.per_lsb;
+  const float lowest = columns.lowest;
+  const float highest = columns.highest;
+  const float factor = columns.factor;
   if (z == nullptr) {
     for (std::int64_t i = 0; i < n; ++i) {
       const float code = std::nearbyint(mean[i] * per_lsb);
-      codes[i] = code > highest ? highest : (code < lowest ? lowest : code);
-    }
-  } else if (variance == nullptr) {
-    const float sigma = std::sqrt(noise);
-    for (std::int64_t i = 0; i < n; ++i) {
-      const float code = std::nearbyint((mean[i] + sigma * z[i]) * per_lsb);
-      codes[i] = code > highest ? highest : (code < lowest ? lowest : code);
+      sum[i] += factor * (code > highest ? highest : (code < lowest ? lowest : code));
     }
   } else {
     for (std::int64_t i = 0; i < n; ++i) {
-      const float sigma = std::sqrt(variance[i] + noise);
-      const float code = std::nearbyint((mean[i] + sigma * z[i]) * per_lsb);
-      codes[i] = code > highest ? highest : (code < lowest ? lowest : code);
+      const float code = std::nearbyint((mean[i] + sigma[i] * z[i]) * per_lsb);
+      sum[i] += factor * (code > highest ? highest : (code < lowest ? lowest : code));
     }
   }
 }
 
-/// Currents as they are, in units of `lsb` = 1 A.
+/// The same with an exact converter: sum += factor (mean + sigma z).
 CROSSLOOM_VECTOR
-void read_exactly(
-    const float* mean, const float* variance, const float* z, std::int64_t n, float* currents) {
+void add_exactly(const Columns& columns,
+                 const float* mean,
+                 const float* sigma,
+                 const float* z,
+                 std::int64_t n,
+                 float* sum) {
+  const float factor = columns.factor;
   for (std::int64_t i = 0; i < n; ++i) {
-    currents[i] = mean[i] + (z == nullptr ? 0.0F : std::sqrt(variance[i]) * z[i]);
+    sum[i] += factor * (z == nullptr ? mean[i] : mean[i] + sigma[i] * z[i]);
   }
 }
 
-/// y += (pos - neg) lsb.
+/// sigma = sqrt(variance + noise_variance). Rounding in a fast convolution may leave a variance
+/// just below zero.
 CROSSLOOM_VECTOR
-void accumulate(const float* pos, const float* neg, std::int64_t n, float lsb, float* y) {
-  for (std::int64_t i = 0; i < n; ++i) y[i] += (pos[i] - neg[i]) * lsb;
-}
-
-std::vector<TileAdc> tile_adcs(const ColumnConversion& conversion) {
-  const Tensor i_max = conversion.i_max.to(at::kDouble).contiguous();
-  std::vector<TileAdc> adcs;
-  for (std::int64_t t = 0; t < i_max.numel(); ++t) {
-    const double full_scale = i_max.data_ptr<double>()[t];
-    const bool is_exact = conversion.adc.bits == 0;
-    TORCH_CHECK(
-        is_exact || full_scale > 0, "the range of an ADC must be above zero, not ", full_scale);
-    const double highest = conversion.adc.highest_code(conversion.polarity);
-    const double lsb = is_exact ? 1 : full_scale / highest;
-    const double noise = is_exact ? 0 : conversion.adc.noise_lsb * lsb;
-    adcs.push_back({static_cast<float>(lsb),
-                    static_cast<float>(conversion.adc.lowest_code(conversion.polarity)),
-                    static_cast<float>(highest),
-                    static_cast<float>(noise * noise),
-                    is_exact});
+void spread(const float* variance, float noise_variance, std::int64_t n, float* sigma) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    sigma[i] = std::sqrt((variance[i] > 0 ? variance[i] : 0.0F) + noise_variance);
   }
-  return adcs;
 }
 
-/// Noise of an image begins at a multiple of one chunk of the generator.
-std::uint64_t noise_stride(std::int64_t columns) {
-  return static_cast<std::uint64_t>((columns + 255) / 256 * 256);
+/// Spread of columns begin … begin+n-1 of image b.
+void spread_of(
+    const Columns& columns, std::int64_t b, std::int64_t begin, std::int64_t n, float* sigma) {
+  if (columns.variance == nullptr) {
+    std::fill(sigma, sigma + n, std::sqrt(columns.noise_variance));
+    return;
+  }
+  const float* variance = columns.variance + b * columns.variance_stride;
+  const std::int64_t start = begin % columns.period;
+  const std::int64_t ahead = std::min(columns.period - start, n);
+  spread(variance + start, columns.noise_variance, ahead, sigma);
+  const std::int64_t wrapped = std::min(columns.period, n) - ahead;
+  spread(variance, columns.noise_variance, wrapped, sigma + ahead);
+  // One whole period is there: copies of copies fill the rest.
+  for (std::int64_t done = ahead + wrapped; done < n;) {
+    const std::int64_t more = std::min(done, n - done);
+    std::memcpy(sigma + done, sigma, static_cast<std::size_t>(more) * sizeof(float));
+    done += more;
+  }
 }
 
-struct Shape {
-  std::int64_t images, tiles, half;  // half: columns of one sign and tile, C L
+Columns as_columns(const ColumnGroup& group, const Converter& converter, const Tensor& sum) {
+  const Tensor& mean = group.mean;
+  const Tensor& variance = group.variance;
+  TORCH_CHECK(mean.dim() == 2 && mean.sizes() == sum.sizes() && mean.stride(1) == 1,
+              "columns have the shape [B, N] of their sum, ",
+              sum.sizes(),
+              ", not ",
+              mean.sizes());
+  TORCH_CHECK(
+      !variance.defined() || (variance.dim() == 2 && variance.size(0) == mean.size(0) &&
+                              variance.size(1) > 0 && mean.size(1) % variance.size(1) == 0 &&
+                              (variance.stride(1) == 1 || variance.size(1) == 1)),
+      "variances repeat along their columns");
+  const Adc& adc = converter.adc;
+  const bool is_exact = adc.bits == 0;
+  TORCH_CHECK(
+      is_exact || group.i_max > 0, "the range of an ADC must be above zero, not ", group.i_max);
+  const double highest = adc.highest_code(converter.polarity);
+  const double lsb = is_exact ? 1 : group.i_max / highest;
+  const double noise = is_exact ? 0 : adc.noise_lsb * lsb;
+  return {mean.data_ptr<float>(),
+          mean.stride(0),
+          variance.defined() ? variance.data_ptr<float>() : nullptr,
+          variance.defined() ? variance.stride(0) : 0,
+          variance.defined() ? variance.size(1) : 1,
+          static_cast<float>(noise * noise),
+          static_cast<float>(1 / lsb),
+          static_cast<float>(adc.lowest_code(converter.polarity)),
+          static_cast<float>(highest),
+          static_cast<float>(group.factor * lsb)};
+}
 
-  explicit Shape(const Tensor& currents)
-      : images(currents.size(0)),
-        tiles(currents.size(1)),
-        half(currents.size(3) * currents.size(4)) {
-    TORCH_CHECK(currents.dim() == 5 && currents.size(2) == 2,
-                "column currents have the shape [B, T, 2, C, L], not ",
-                currents.sizes());
+std::vector<Columns> all_columns(const std::vector<ColumnGroup>& groups,
+                                 const Converter& converter,
+                                 const Tensor& sum) {
+  std::vector<Columns> columns;
+  for (const ColumnGroup& group : groups) columns.push_back(as_columns(group, converter, sum));
+  return columns;
+}
+
+bool is_noisy(const Columns& columns) {
+  return columns.variance != nullptr || columns.noise_variance > 0;
+}
+
+/// Element of the draw that column 0 of group k of image b takes.
+std::uint64_t noise_begin(const NoiseAddress& noise, std::int64_t b, std::int64_t k_times_n) {
+  const std::int64_t chunk = 256;  // of the generator
+  const std::int64_t stride = (noise.image_columns + chunk - 1) / chunk * chunk;
+  return static_cast<std::uint64_t>((noise.first_image + b) * stride + noise.first_column +
+                                    k_times_n);
+}
+
+/// Columns that are worked on at a time: their noise and spread stay in the first cache.
+constexpr std::int64_t kPiece = 2048;
+
+/// Columns begin … begin+n-1 of image b, through all groups.
+class PieceConversion {
+ public:
+  PieceConversion(const std::vector<Columns>& groups,
+                  const Converter& converter,
+                  const NoiseAddress& noise,
+                  std::int64_t num_columns)
+      : groups_(groups),
+        is_exact_(converter.adc.bits == 0),
+        noise_(noise),
+        num_columns_(num_columns),
+        z_(static_cast<std::size_t>(kPiece)),
+        sigma_(static_cast<std::size_t>(kPiece)) {}
+
+  void add(std::int64_t b, std::int64_t begin, std::int64_t n, float* sum) {
+    const Columns* spread_for = nullptr;
+    // Small groups take their noise together, since the generator makes chunks.
+    const auto num_groups = static_cast<std::int64_t>(groups_.size());
+    const std::int64_t together = n < num_columns_ ? 1 : std::max<std::int64_t>(1, kPiece / n);
+    for (std::int64_t k = 0; k < num_groups; ++k) {
+      const Columns& columns = groups_[static_cast<std::size_t>(k)];
+      const float* mean = columns.mean + b * columns.mean_stride + begin;
+      const float* z = nullptr;
+      if (is_noisy(columns)) {
+        if (k % together == 0) {
+          noise_.rng.peek_normal(
+              z_.data(),
+              noise_begin(noise_, b, k * num_columns_ + begin),
+              static_cast<std::uint64_t>(std::min(together, num_groups - k) * n));
+        }
+        z = z_.data() + k % together * n;
+        if (spread_for == nullptr || spread_for->variance != columns.variance ||
+            spread_for->noise_variance != columns.noise_variance) {
+          spread_of(columns, b, begin, n, sigma_.data());
+          spread_for = &columns;
+        }
+      }
+      if (is_exact_) {
+        add_exactly(columns, mean, sigma_.data(), z, n, sum + begin);
+      } else {
+        digitise(columns, mean, sigma_.data(), z, n, sum + begin);
+      }
+    }
   }
 
-  std::int64_t columns() const { return tiles * 2 * half; }
+ private:
+  const std::vector<Columns>& groups_;
+  bool is_exact_;
+  const NoiseAddress& noise_;
+  std::int64_t num_columns_;
+  std::vector<float> z_;
+  std::vector<float> sigma_;
 };
 
 }  // namespace
 
-Tensor convert_columns(const ColumnCurrents& currents,
-                       const ColumnConversion& conversion,
-                       const Rng& rng) {
-  const Shape shape(currents.mean);
-  const std::vector<TileAdc> adcs = tile_adcs(conversion);
-  TORCH_CHECK(static_cast<std::int64_t>(adcs.size()) == shape.tiles, "one ADC range per row tile");
-  const Tensor mean = currents.mean.contiguous();
-  const Tensor variance = currents.variance.defined() ? currents.variance.contiguous() : Tensor();
-  const bool is_noisy =
-      variance.defined() || (conversion.adc.bits > 0 && conversion.adc.noise_lsb > 0);
-  Tensor y = at::zeros({shape.images, mean.size(3), mean.size(4)}, mean.options());
-  const float* const mean_data = mean.data_ptr<float>();
-  const float* const variance_data = variance.defined() ? variance.data_ptr<float>() : nullptr;
-  float* const y_data = y.data_ptr<float>();
-  const std::int64_t grain = std::max<std::int64_t>(1, 8192 / shape.columns());
-  at::parallel_for(0, shape.images, grain, [&](std::int64_t first, std::int64_t last) {
-    std::vector<float> codes(static_cast<std::size_t>(2 * shape.half));
-    std::vector<float> noise(static_cast<std::size_t>(is_noisy ? shape.columns() : 0));
-    for (std::int64_t b = first; b < last; ++b) {
-      if (is_noisy) {
-        rng.peek_normal(
-            noise.data(),
-            static_cast<std::uint64_t>(conversion.first_image + b) * noise_stride(shape.columns()),
-            noise.size());
-      }
-      for (std::int64_t t = 0; t < shape.tiles; ++t) {
-        const std::int64_t at = t * 2 * shape.half;
-        const TileAdc& adc = adcs[static_cast<std::size_t>(t)];
-        const float* tile_mean = mean_data + b * shape.columns() + at;
-        const float* tile_variance =
-            variance_data == nullptr ? nullptr : variance_data + b * shape.columns() + at;
-        const float* z = is_noisy ? noise.data() + at : nullptr;
-        if (adc.is_exact) {
-          read_exactly(tile_mean, tile_variance, z, 2 * shape.half, codes.data());
-        } else {
-          digitise(tile_mean, tile_variance, z, 2 * shape.half, adc, codes.data());
-        }
-        accumulate(
-            codes.data(), codes.data() + shape.half, shape.half, adc.lsb, y_data + b * shape.half);
-      }
+void add_converted(const std::vector<ColumnGroup>& groups,
+                   const Converter& converter,
+                   const NoiseAddress& noise,
+                   Tensor& sum) {
+  TORCH_CHECK(sum.dim() == 2 && sum.is_contiguous(), "sums have the shape [B, N]");
+  const std::vector<Columns> columns = all_columns(groups, converter, sum);
+  const std::int64_t n = sum.size(1);
+  const std::int64_t pieces = (n + kPiece - 1) / kPiece;
+  const std::int64_t grain = std::max<std::int64_t>(
+      1,
+      8192 / std::max<std::int64_t>(
+                 1, std::min(n, kPiece) * static_cast<std::int64_t>(columns.size())));
+  float* const sum_data = sum.data_ptr<float>();
+  at::parallel_for(0, sum.size(0) * pieces, grain, [&](std::int64_t first, std::int64_t last) {
+    PieceConversion conversion(columns, converter, noise, n);
+    for (std::int64_t i = first; i < last; ++i) {
+      const std::int64_t begin = i % pieces * kPiece;
+      conversion.add(i / pieces, begin, std::min(kPiece, n - begin), sum_data + i / pieces * n);
     }
   });
-  return y;
 }
 
-Tensor convert_columns_reference(const ColumnCurrents& currents,
-                                 const ColumnConversion& conversion,
-                                 const Rng& rng) {
-  const Shape shape(currents.mean);
-  const std::vector<TileAdc> adcs = tile_adcs(conversion);
-  const Tensor mean = currents.mean.to(at::kDouble).contiguous();
-  const Tensor variance = currents.variance.defined()
-                              ? currents.variance.to(at::kDouble).contiguous()
-                              : at::zeros_like(mean);
-  Tensor y = at::zeros({shape.images, mean.size(3), mean.size(4)}, at::kDouble);
-  for (std::int64_t b = 0; b < shape.images; ++b) {
-    for (std::int64_t k = 0; k < shape.columns(); ++k) {
-      const std::int64_t t = k / (2 * shape.half);
-      const bool is_negative = k / shape.half % 2 == 1;
-      const TileAdc& adc = adcs[static_cast<std::size_t>(t)];
-      float z = 0;
-      rng.peek_normal(
-          &z,
-          static_cast<std::uint64_t>(conversion.first_image + b) * noise_stride(shape.columns()) +
-              static_cast<std::uint64_t>(k),
-          1);
-      const std::int64_t i = b * shape.columns() + k;
-      double current = mean.data_ptr<double>()[i] +
-                       std::sqrt(variance.data_ptr<double>()[i] + adc.noise_variance) * z;
-      if (!adc.is_exact) {
-        current = adc.lsb *
-                  std::min<double>(std::max<double>(std::nearbyint(current / adc.lsb), adc.lowest),
-                                   adc.highest);
+void add_converted_reference(const std::vector<ColumnGroup>& groups,
+                             const Converter& converter,
+                             const NoiseAddress& noise,
+                             Tensor& sum) {
+  const std::int64_t num_columns = sum.size(1);
+  for (std::size_t k = 0; k < groups.size(); ++k) {
+    const ColumnGroup& group = groups[k];
+    const Columns columns = as_columns(group, converter, group.mean);
+    const double lsb = 1 / static_cast<double>(columns.per_lsb);
+    for (std::int64_t b = 0; b < sum.size(0); ++b) {
+      for (std::int64_t n = 0; n < num_columns; ++n) {
+        double variance = columns.noise_variance;
+        if (group.variance.defined()) {
+          variance += group.variance[b][n % group.variance.size(1)].item<double>();
+        }
+        float z = 0;
+        noise.rng.peek_normal(
+            &z, noise_begin(noise, b, static_cast<std::int64_t>(k) * num_columns + n), 1);
+        double current = group.mean[b][n].item<double>() + std::sqrt(variance) * z;
+        if (converter.adc.bits > 0) {
+          const double code = std::nearbyint(current / lsb);
+          current = lsb * std::min<double>(std::max<double>(code, columns.lowest), columns.highest);
+        }
+        sum.data_ptr<double>()[b * num_columns + n] += group.factor * current;
       }
-      y.data_ptr<double>()[b * shape.half + k % shape.half] += is_negative ? -current : current;
     }
   }
-  return y;
 }
 
 }  // namespace crossloom

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include <ATen/ATen.h>
 
 #include "crossloom/circuit/adc.h"
@@ -7,36 +9,50 @@
 
 namespace crossloom {
 
-/// Column currents of all crossbars of a product, before their converters.
-struct ColumnCurrents {
-  Tensor mean;  // [B, T, 2, C, L]  A    positive and negative columns of T row tiles, L positions
-  Tensor variance;  // as mean          A^2  of the read noise; undefined: no noise
+/// Columns of a product that have the same converters: those of one row tile, slice and sign.
+struct ColumnGroup {
+  Tensor mean;        // [B, N]   A    N columns, one after the other for each image
+  Tensor variance;    // [B, Nv]  A^2  of the read noise, repeated N / Nv times; undefined: no noise
+  double i_max = 1;   // [A]      full scale of the converters
+  double factor = 1;  // 1/A      what a current counts in the sum, with its sign
 };
 
-/// What the converters of one product do.
-struct ColumnConversion {
+/// Where the noise of groups stands in the next draw of `rng`: element
+///
+///   (first_image + b) image_columns + first_column + k N + n
+///
+/// for column n of group k of image b, `image_columns` rounded up to whole chunks of the generator.
+/// So it does not depend on how images are cut into batches, or columns into calls.
+struct NoiseAddress {
+  Rng rng{0};
+  std::int64_t first_image = 0;
+  std::int64_t image_columns = 0;
+  std::int64_t first_column = 0;
+};
+
+/// What converts the columns of a product.
+struct Converter {
   Adc adc;
   Adc::Polarity polarity = Adc::Polarity::kUnipolar;
-  Tensor i_max;  // [T]  A  full scale of each row tile's converters
-  std::int64_t first_image = 0;
 };
 
-/// Reads every column once, digitises it, subtracts the pairs and adds up the row tiles:
+/// Reads every column once, digitises it and adds it up:
 ///
-///   i = mean + sqrt(variance + (noise_lsb lsb)^2) N(0,1),   returns sum_t (code_pos - code_neg)
-///   lsb
+///   i = mean + sqrt(variance + (noise_lsb lsb)^2) N(0,1),   sum[b, n] += sum_k factor_k code(i)
+///   lsb_k
 ///
-/// One pass over memory. The noise of image b is that of image first_image + b of the next draw of
-/// `rng`, so it does not depend on how images are cut into batches.
+/// One pass over memory.
 ///
-///   returns  [B, C, L]  A
-Tensor convert_columns(const ColumnCurrents& currents,
-                       const ColumnConversion& conversion,
-                       const Rng& rng);
+///   sum  [B, N]  1  contiguous
+void add_converted(const std::vector<ColumnGroup>& groups,
+                   const Converter& converter,
+                   const NoiseAddress& noise,
+                   Tensor& sum);
 
 /// The same by plain loops in double precision (the noise is the same), for tests.
-Tensor convert_columns_reference(const ColumnCurrents& currents,
-                                 const ColumnConversion& conversion,
-                                 const Rng& rng);
+void add_converted_reference(const std::vector<ColumnGroup>& groups,
+                             const Converter& converter,
+                             const NoiseAddress& noise,
+                             Tensor& sum);
 
 }  // namespace crossloom

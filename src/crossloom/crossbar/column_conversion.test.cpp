@@ -8,88 +8,113 @@ namespace crossloom {
 namespace {
 
 struct Case {
-  std::int64_t images, tiles, columns, positions;
+  std::int64_t images, groups, columns, period;  // period 0: no read noise
 };
 
-ColumnCurrents make_currents(const Case& c, bool is_noisy) {
+/// Groups as views of one product, as they come from linear layers; factors of both signs.
+std::vector<ColumnGroup> make_groups(const Case& c) {
   Rng rng(1);
-  ColumnCurrents currents;
-  currents.mean = rng.uniform({c.images, c.tiles, 2, c.columns, c.positions}) * 120e-6 - 10e-6;
-  if (is_noisy) currents.variance = rng.uniform(currents.mean.sizes()) * 1e-11;
-  return currents;
+  const Tensor mean = rng.uniform({c.images, c.groups, c.columns}) * 120e-6 - 10e-6;
+  const Tensor variance = rng.uniform({c.images, std::max<std::int64_t>(c.period, 1)}) * 1e-11;
+  std::vector<ColumnGroup> groups;
+  for (std::int64_t k = 0; k < c.groups; ++k) {
+    ColumnGroup group;
+    group.mean = mean.select(1, k);
+    if (c.period > 0) group.variance = k % 3 == 2 ? 2 * variance : variance;
+    group.i_max = 60e-6 + 10e-6 * static_cast<double>(k);
+    group.factor = (k % 2 == 0 ? 1 : -0.25) * 1e6;
+    groups.push_back(group);
+  }
+  return groups;
 }
 
-ColumnConversion make_conversion(const Case& c, std::int64_t bits, Adc::Polarity polarity) {
-  ColumnConversion conversion;
-  conversion.adc.bits = bits;
-  conversion.polarity = polarity;
-  conversion.i_max = at::linspace(60e-6, 100e-6, c.tiles);
-  return conversion;
+Tensor convert(const std::vector<ColumnGroup>& groups,
+               const Converter& converter,
+               const NoiseAddress& noise) {
+  Tensor sum = at::zeros(groups[0].mean.sizes());
+  add_converted(groups, converter, noise, sum);
+  return sum;
+}
+
+Converter make_converter(std::int64_t bits, Adc::Polarity polarity) {
+  Converter converter;
+  converter.adc.bits = bits;
+  converter.polarity = polarity;
+  return converter;
 }
 
 // The kernel against plain loops in double: exact except where a current lies, to float rounding,
 // on the border between two codes, which moves the sum by one step.
-TEST(ConvertColumns, AgreesWithThePlainLoop) {
-  for (const Case& c :
-       {Case{1, 1, 1, 1}, Case{3, 2, 4, 17}, Case{65, 3, 10, 1}, Case{2, 1, 5, 400}}) {
+TEST(AddConverted, AgreesWithThePlainLoop) {
+  for (const Case& c : {Case{1, 1, 1, 0},
+                        Case{3, 2, 68, 17},
+                        Case{65, 6, 10, 1},
+                        Case{4, 3, 10, 10},
+                        Case{2, 2, 5000, 1250},
+                        Case{2, 2, 5000, 2500},
+                        Case{1, 2, 4096, 1}}) {
     for (const std::int64_t bits : {0, 4, 8}) {
-      for (const bool is_noisy : {false, true}) {
-        for (const double noise_lsb : {0.0, 2.0}) {
-          for (const auto polarity : {Adc::Polarity::kUnipolar, Adc::Polarity::kBipolar}) {
-            const ColumnCurrents currents = make_currents(c, is_noisy);
-            ColumnConversion conversion = make_conversion(c, bits, polarity);
-            conversion.adc.noise_lsb = noise_lsb;
-            const Rng rng(5);
-            const Tensor difference = (convert_columns(currents, conversion, rng).to(at::kDouble) -
-                                       convert_columns_reference(currents, conversion, rng))
-                                          .abs();
-            const double step = bits == 0 ? 0 : 100e-6 / conversion.adc.highest_code(polarity);
-            const double rounding = 1e-9;
-            EXPECT_LE(difference.max().item<double>(), step * 1.001 + rounding);
-            EXPECT_LE(difference.gt(rounding).to(at::kDouble).mean().item<double>(), 2e-3);
-          }
+      for (const double noise_lsb : {0.0, 2.0}) {
+        for (const auto polarity : {Adc::Polarity::kUnipolar, Adc::Polarity::kBipolar}) {
+          const std::vector<ColumnGroup> groups = make_groups(c);
+          Converter converter = make_converter(bits, polarity);
+          converter.adc.noise_lsb = noise_lsb;
+          const NoiseAddress noise{Rng(5), 3, 2 * c.groups * c.columns, c.groups * c.columns};
+          Tensor expected = at::zeros(groups[0].mean.sizes(), at::kDouble);
+          add_converted_reference(groups, converter, noise, expected);
+          const Tensor difference = (convert(groups, converter, noise) - expected).abs();
+          const double step = bits == 0 ? 0 : 120 / converter.adc.highest_code(polarity);
+          const double rounding = 1e-3;
+          EXPECT_LE(difference.max().item<double>(), step * 1.001 + rounding);
+          EXPECT_LE(difference.gt(rounding).to(at::kDouble).mean().item<double>(), 4e-3);
         }
       }
     }
   }
 }
 
-TEST(ConvertColumns, NoiseDoesNotDependOnTheBatch) {
-  const Case c{20, 2, 6, 11};
-  const ColumnCurrents whole = make_currents(c, true);
-  ColumnConversion conversion = make_conversion(c, 8, Adc::Polarity::kUnipolar);
-  conversion.adc.noise_lsb = 1;
-  const Rng rng(7);
-  const Tensor expected = convert_columns(whole, conversion, rng);
-  conversion.first_image = 13;
-  const ColumnCurrents part{whole.mean.slice(0, 13, 17), whole.variance.slice(0, 13, 17)};
-  EXPECT_TRUE(convert_columns(part, conversion, rng).equal(expected.slice(0, 13, 17)));
+TEST(AddConverted, NoiseDependsNeitherOnTheBatchNorOnTheCalls) {
+  const std::vector<ColumnGroup> groups = make_groups({20, 3, 66, 11});
+  Converter converter = make_converter(8, Adc::Polarity::kUnipolar);
+  converter.adc.noise_lsb = 1;
+  const Tensor whole = convert(groups, converter, {Rng(7), 0, 3 * 66, 0});
+  Tensor parts = at::zeros({4, 66});
+  for (std::size_t k = 0; k < groups.size(); ++k) {
+    ColumnGroup part = groups[k];
+    part.mean = part.mean.slice(0, 13, 17);
+    part.variance = part.variance.slice(0, 13, 17);
+    add_converted(
+        {part}, converter, {Rng(7), 13, 3 * 66, static_cast<std::int64_t>(k) * 66}, parts);
+  }
+  EXPECT_TRUE(parts.equal(whole.slice(0, 13, 17)));
 }
 
-TEST(ConvertColumns, ClipsCurrentsBeyondTheFullScale) {
-  ColumnCurrents currents;
-  currents.mean = at::tensor({500e-6F, -500e-6F}).view({1, 1, 2, 1, 1});
-  const Case c{1, 1, 1, 1};
-  const Tensor unipolar =
-      convert_columns(currents, make_conversion(c, 8, Adc::Polarity::kUnipolar), Rng(1));
-  const Tensor bipolar =
-      convert_columns(currents, make_conversion(c, 8, Adc::Polarity::kBipolar), Rng(1));
-  EXPECT_NEAR(unipolar.item<double>(), 60e-6, 1e-10);
-  EXPECT_NEAR(bipolar.item<double>(), 120e-6, 1e-10);
+TEST(AddConverted, ClipsCurrentsBeyondTheFullScale) {
+  ColumnGroup positive;
+  positive.mean = at::full({1, 1}, 500e-6);
+  positive.i_max = 60e-6;
+  ColumnGroup negative = positive;
+  negative.mean = -positive.mean;
+  negative.factor = -1;
+  const std::vector<ColumnGroup> pair = {positive, negative};
+  EXPECT_NEAR(
+      convert(pair, make_converter(8, Adc::Polarity::kUnipolar), {}).item<double>(), 60e-6, 1e-10);
+  EXPECT_NEAR(
+      convert(pair, make_converter(8, Adc::Polarity::kBipolar), {}).item<double>(), 120e-6, 1e-10);
 }
 
 // Mean and variance of the two-product law, and independence between columns and images, with the
 // bounds of 5 standard errors.
-TEST(ConvertColumns, NoiseHasTheGivenMeanAndVarianceAndIsIndependent) {
+TEST(AddConverted, NoiseHasTheGivenMeanAndVarianceAndIsIndependent) {
   const std::int64_t images = 20000;
-  ColumnCurrents currents;
-  currents.mean = at::zeros({images, 1, 2, 2, 1});
-  currents.variance = at::full_like(currents.mean, 4e-12);
-  const Case c{images, 1, 2, 1};
+  ColumnGroup positive;
+  positive.mean = at::zeros({images, 2});
+  positive.variance = at::full({images, 1}, 4e-12);
+  ColumnGroup negative = positive;
+  negative.factor = -1;
   const Tensor y =
-      convert_columns(currents, make_conversion(c, 0, Adc::Polarity::kUnipolar), Rng(3))
-          .to(at::kDouble)
-          .squeeze(2);
+      convert({positive, negative}, make_converter(0, Adc::Polarity::kUnipolar), {Rng(3), 0, 4, 0})
+          .to(at::kDouble);
   const double sigma = std::sqrt(8e-12);  // two columns subtracted
   const double n = static_cast<double>(images);
   for (std::int64_t column = 0; column < 2; ++column) {
@@ -105,13 +130,17 @@ TEST(ConvertColumns, NoiseHasTheGivenMeanAndVarianceAndIsIndependent) {
               5 / std::sqrt(n));
 }
 
-TEST(ConvertColumns, EmptyRangesAndWrongShapesAreRefused) {
-  const Case c{1, 2, 3, 1};
-  ColumnConversion conversion = make_conversion(c, 8, Adc::Polarity::kUnipolar);
-  conversion.i_max = at::zeros({2});
-  EXPECT_THROW(convert_columns(make_currents(c, false), conversion, Rng(1)), c10::Error);
-  conversion.i_max = at::ones({3});
-  EXPECT_THROW(convert_columns(make_currents(c, false), conversion, Rng(1)), c10::Error);
+TEST(AddConverted, EmptyRangesAndWrongShapesAreRefused) {
+  const std::vector<ColumnGroup> good = make_groups({2, 1, 6, 3});
+  const Converter converter = make_converter(8, Adc::Polarity::kUnipolar);
+  std::vector<ColumnGroup> bad = good;
+  bad[0].i_max = 0;
+  EXPECT_THROW(convert(bad, converter, {}), c10::Error);
+  bad = good;
+  bad[0].variance = at::ones({2, 4});  // 6 columns are no multiple
+  EXPECT_THROW(convert(bad, converter, {}), c10::Error);
+  Tensor sum = at::zeros({2, 7});
+  EXPECT_THROW(add_converted(good, converter, {}, sum), c10::Error);
 }
 
 }  // namespace

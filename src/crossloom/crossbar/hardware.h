@@ -4,6 +4,7 @@
 #include "crossloom/circuit/dac.h"
 #include "crossloom/device/device.h"
 #include "crossloom/mapping/geometry.h"
+#include "crossloom/mapping/weight_mapping.h"
 
 namespace crossloom {
 
@@ -19,12 +20,14 @@ struct Hardware {
   Dac dac;
   Adc adc;
   ArraySize array;
+  MappingOptions mapping;
   Fidelity fidelity = Fidelity::kBehavioural;
 
   /// Throws `ConfigError` when the parts do not go together.
   void validate() const {
     device.validate();
     dac.validate();
+    mapping.validate();
   }
 };
 

@@ -13,7 +13,7 @@ void OperationCost::describe(ParamList& params) {
 }
 
 ChipCost count_cost(const Network& network,
-                    const ArraySize& array,
+                    const Hardware& hardware,
                     const OperationCost& operation) {
   const auto sizes = network.output_sizes();
   ChipCost cost;
@@ -22,20 +22,21 @@ ChipCost count_cost(const Network& network,
     if (network.nodes()[node].product < 0) continue;
     const ProductGeometry& geometry =
         network.products()[static_cast<std::size_t>(network.nodes()[node].product)].geometry;
-    const Tiling tiling = tile_product(geometry, array);
-    std::int64_t positions = 1;
-    for (std::size_t dim = 1; dim < sizes[node].size(); ++dim) positions *= sizes[node][dim];
+    const Tiling tiling = tile_product(geometry, hardware.array, hardware.mapping.num_slices());
+    const std::int64_t positions = c10::multiply_integers(sizes[node]) / geometry.out_channels;
     ProductCost product;
     product.name = network.nodes()[node].name;
-    product.devices = 2 * geometry.num_weights();
+    product.devices = tiling.used_cells;
     product.flops = 2 * geometry.num_weights() * positions;
-    product.crossbars = tiling.num_crossbars();
+    product.crossbars = tiling.num_crossbars;
+    product.cells = tiling.all_cells;
     product.ops = positions;
     product.tile_ops = positions * product.crossbars;
     cost.products.push_back(product);
     cost.total.devices += product.devices;
     cost.total.flops += product.flops;
     cost.total.crossbars += product.crossbars;
+    cost.total.cells += product.cells;
     cost.total.ops += product.ops;
     cost.total.tile_ops += product.tile_ops;
   }
@@ -50,6 +51,7 @@ Json to_json(const ChipCost& cost) {
                 {"devices", product.devices},
                 {"flops", product.flops},
                 {"crossbars", product.crossbars},
+                {"cells", product.cells},
                 {"ops", product.ops},
                 {"tile_ops", product.tile_ops}};
   };

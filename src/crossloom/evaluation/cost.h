@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "crossloom/core/params.h"
-#include "crossloom/mapping/geometry.h"
+#include "crossloom/crossbar/hardware.h"
 #include "crossloom/network/network.h"
 
 namespace crossloom {
@@ -24,6 +24,7 @@ struct ProductCost {
   std::int64_t devices = 0;
   std::int64_t flops = 0;  // 2 per multiply-add
   std::int64_t crossbars = 0;
+  std::int64_t cells = 0;     // of these crossbars, used or not
   std::int64_t ops = 0;       // positions of the output, one after the other
   std::int64_t tile_ops = 0;  // operations of single crossbars
 };
@@ -38,7 +39,9 @@ struct ChipCost {
 };
 
 /// Source: bookkeeping derived from Table 2 of arXiv:2305.14547, which it reproduces.
-ChipCost count_cost(const Network& network, const ArraySize& array, const OperationCost& operation);
+ChipCost count_cost(const Network& network,
+                    const Hardware& hardware,
+                    const OperationCost& operation);
 
 Json to_json(const ChipCost& cost);
 

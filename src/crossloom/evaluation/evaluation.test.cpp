@@ -66,7 +66,9 @@ TEST(ChipCost, ReproducesTheTableOfThePaper) {
   for (const TableRow& row : table) {
     OperationCost operation;
     operation.energy = row.tile_op_energy;
-    const ChipCost cost = count_cost(make_network(row.network), row.array, operation);
+    Hardware hardware;
+    hardware.array = row.array;
+    const ChipCost cost = count_cost(make_network(row.network), hardware, operation);
     EXPECT_EQ(cost.total.devices, row.devices) << row.network;
     EXPECT_NEAR(static_cast<double>(cost.total.flops), row.flops, row.flops_rounding)
         << row.network;

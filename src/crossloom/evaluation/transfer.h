@@ -19,7 +19,7 @@ struct TransferOptions {
 struct Transfer {
   Network network;
   Hardware hardware;
-  std::vector<double> windows;  // weight at the edge of the window, for each product
+  std::vector<Tensor> windows;  // weight at the edge of the window, for each product
   TransferOptions options;
   std::uint64_t seed = 0;
 };

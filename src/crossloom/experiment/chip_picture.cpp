@@ -3,10 +3,11 @@
 namespace crossloom {
 namespace {
 
-/// [2, C, C_in, k, k] -> [rows, 2 C]: the cells as they stand in the crossbars, pairs side by side.
+/// [S, 2, C, C_in, k, k] -> [rows, C S 2]: the cells as they stand in the crossbars, the pairs of a
+/// weight side by side.
 Tensor as_crossbar(const Tensor& cells) {
-  const Tensor flat = cells.flatten(2);  // [2, C, rows]
-  return flat.permute({2, 1, 0}).reshape({flat.size(2), -1});
+  const Tensor flat = cells.flatten(3);  // [S, 2, C, rows]
+  return flat.permute({3, 2, 0, 1}).reshape({flat.size(3), -1});
 }
 
 Json writes_histogram(const Tensor& counts) {

@@ -64,6 +64,7 @@ void Experiment::for_each_section(const Visit& visit) {
         "statistical: one product with noisy weights; behavioural: every "
         "crossbar with its converters");
   });
+  section("mapping", [&](ParamList& params) { hardware.mapping.describe(params); });
   section("dac", [&](ParamList& params) { hardware.dac.describe(params); });
   section("adc", [&](ParamList& params) { hardware.adc.describe(params); });
   section("training", [&](ParamList& params) {
@@ -116,7 +117,7 @@ void Experiment::validate() const {
   hardware.validate();
   const Network architecture = make_network(network);
   for (const StoredProduct& stored : architecture.products()) {
-    tile_product(stored.geometry, hardware.array);
+    tile_product(stored.geometry, hardware.array, hardware.mapping.num_slices());
   }
   const std::vector<std::string> known = dataset_names();
   if (std::find(known.begin(), known.end(), data) == known.end()) {

@@ -43,7 +43,8 @@ TEST_F(ExperimentFile, ValuesReachTheParts) {
   const Experiment e = load(
       "[experiment]\nname = 'a'\nnetwork = 'lenet5_mnist'\nbaselines = ['digital']\n"
       "[device]\nmodel = 'bulk_switching_wu2023'\ng_max = '70 uS'\nnum_levels = 16\n"
-      "[array]\nnum_rows = 128\n[dac]\nbits = 4\n[adc]\ni_max = '70 uA'\n"
+      "[array]\nnum_rows = 128\n[mapping]\nslice_bits = [2, 2]\n[dac]\nbits = 4\n[adc]\ni_max = "
+      "'70 uA'\n"
       "[training]\nmethod = 'mixed_precision'\nlearning_rate = 0.01\n"
       "[method]\nafter_write = 'keep_remainder'\n[transfer]\nchips = 7\n[cost]\nop_time = '1 "
       "us'\n");
@@ -51,6 +52,7 @@ TEST_F(ExperimentFile, ValuesReachTheParts) {
   EXPECT_EQ(e.hardware.device.name(), "bulk_switching_wu2023");
   EXPECT_DOUBLE_EQ(e.hardware.device.range().g_max, 70e-6);
   EXPECT_EQ(e.hardware.array.num_rows, 128);
+  EXPECT_EQ(e.hardware.mapping.num_slices(), 2);
   EXPECT_EQ(e.hardware.dac.bits, 4);
   EXPECT_DOUBLE_EQ(e.hardware.adc.i_max, 70e-6);
   EXPECT_DOUBLE_EQ(e.training.optimiser.learning_rate, 0.01);
@@ -74,7 +76,7 @@ TEST_F(ExperimentFile, MistakesAreRefusedByName) {
   EXPECT_MENTIONS(refusal("[experiment]\ndata = 'mnits'\n"), "mnist");
   EXPECT_MENTIONS(refusal("[experiment]\nbaselines = ['magic']\n"), "magic");
   EXPECT_MENTIONS(refusal("[experiment]\nname = '../x'\n"), "../x");
-  EXPECT_MENTIONS(refusal("[array]\nnum_rows = 16\n"), "25 rows");
+  EXPECT_MENTIONS(refusal("[mapping]\nslice_bits = [8, 8, 8]\n"), "24 bits");
   EXPECT_MENTIONS(refusal("device = 3\n"), "[device]");
   EXPECT_MENTIONS(refusal("[dac]\nbits = 0\nencoding = 'bit_serial'\n"), "bit_serial");
   EXPECT_MENTIONS(refusal("[dac\n"), "line 1");

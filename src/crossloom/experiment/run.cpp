@@ -110,12 +110,13 @@ std::vector<double> transfer_to_chips(const Training& training,
                                       const RunFolder& folder,
                                       Progress& progress) {
   const Network& network = training.method->network();
-  const std::vector<double> windows = training.method->windows();
-  const Transfer transfer{network.clone(),
-                          experiment.hardware,
-                          windows.empty() ? largest_weights(network) : windows,
-                          experiment.transfer,
-                          static_cast<std::uint64_t>(experiment.seed)};
+  const std::vector<Tensor> windows = training.method->windows();
+  const Transfer transfer{
+      network.clone(),
+      experiment.hardware,
+      windows.empty() ? largest_weights(network, experiment.hardware.mapping.scale) : windows,
+      experiment.transfer,
+      static_cast<std::uint64_t>(experiment.seed)};
   std::vector<double> accuracies;
   std::string finished;  // without the piece of a line that a killed process may have left
   for (const Json& line : read_json_lines(folder.path() / kTransfer)) {
@@ -219,8 +220,8 @@ Json run_experiment(Experiment& experiment, const RunOptions& options, Progress&
     note_time("transfer " + training.name, since);
   }
 
-  summary["cost"] = to_json(
-      count_cost(make_network(experiment.network), experiment.hardware.array, experiment.cost));
+  summary["cost"] =
+      to_json(count_cost(make_network(experiment.network), experiment.hardware, experiment.cost));
   folder.write_json(kChip, picture_of_chip(*trainings.front().method));
   folder.write_json("data.json",
                     {{"name", dataset.name},

@@ -134,20 +134,29 @@ void ArraySize::describe(ParamList& params) {
   params.add("num_cols", num_cols, {2, 65536}, "1", "columns of one crossbar, two per weight");
 }
 
-Tiling tile_product(const ProductGeometry& geometry, const ArraySize& array) {
-  const std::int64_t kernel_rows = geometry.kernel_area();
-  if (kernel_rows > array.num_rows) {
-    throw ConfigError("a kernel of " + std::to_string(geometry.kernel[0]) + " x " +
-                      std::to_string(geometry.kernel[1]) + " needs " + std::to_string(kernel_rows) +
-                      " rows (a kernel is not cut, a crossbar has " +
-                      std::to_string(array.num_rows) + "); give array.num_rows of at least " +
-                      std::to_string(kernel_rows));
+Tiling tile_product(const ProductGeometry& geometry,
+                    const ArraySize& array,
+                    std::int64_t num_slices) {
+  if (array.num_rows < 1 || array.num_cols < 2) {
+    throw ConfigError("a crossbar of " + std::to_string(array.num_rows) + " x " +
+                      std::to_string(array.num_cols) +
+                      " cells (a weight takes one row and two columns); give array.num_rows of at "
+                      "least 1 and array.num_cols of at least 2");
   }
   const auto divide_up = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
+  const std::int64_t rows = geometry.num_rows();
+  const std::int64_t cols = 2 * num_slices * geometry.out_channels / geometry.groups;
+  const std::int64_t kernels = array.num_rows / geometry.kernel_area();
   Tiling tiling{};
-  tiling.channels_per_tile = std::min(array.num_rows / kernel_rows, geometry.in_channels);
-  tiling.row_tiles = divide_up(geometry.in_channels, tiling.channels_per_tile);
-  tiling.col_tiles = divide_up(2 * geometry.out_channels, array.num_cols);
+  tiling.rows_per_tile =
+      std::min(kernels > 0 ? kernels * geometry.kernel_area() : array.num_rows, rows);
+  tiling.row_tiles = divide_up(rows, tiling.rows_per_tile);
+  tiling.col_tiles = divide_up(cols, array.num_cols);
+  const std::int64_t blocks = std::min(array.num_rows / rows, array.num_cols / cols);
+  tiling.num_crossbars = divide_up(geometry.groups, std::max<std::int64_t>(blocks, 1)) *
+                         tiling.row_tiles * tiling.col_tiles;
+  tiling.used_cells = 2 * num_slices * geometry.num_weights();
+  tiling.all_cells = tiling.num_crossbars * array.num_rows * array.num_cols;
   return tiling;
 }
 

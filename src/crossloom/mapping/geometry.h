@@ -80,20 +80,31 @@ struct ArraySize {
   void describe(ParamList& params);
 };
 
-/// How a product is cut into crossbars.
+/// How a product is cut into crossbars, and what of them it uses.
 ///
-/// A kernel is never cut, so that a row tile holds floor(R / k^2) input channels; each weight takes
-/// two neighbouring columns (its differential pair).
-/// Source: derived from Table 2 of arXiv:2305.14547, which it reproduces.
+/// The rows of a group are its inputs in the order (channel, k_h, k_w). A kernel that fits into a
+/// crossbar is never cut, so that a row tile holds floor(R / (k_h k_w)) input channels; rows of a
+/// larger kernel are cut anywhere. Each weight takes neighbouring columns, a differential pair for
+/// each of its slices. Groups do not share rows or columns: those that fit stand in one crossbar as
+/// blocks on its diagonal, the cells beside the blocks are not used.
+/// Source: derived from Table 2 of arXiv:2305.14547, which it reproduces; groups are ours.
 struct Tiling {
-  std::int64_t channels_per_tile;
-  std::int64_t row_tiles;
-  std::int64_t col_tiles;
+  std::int64_t rows_per_tile;
+  std::int64_t row_tiles;      // of one group
+  std::int64_t col_tiles;      // of one group
+  std::int64_t num_crossbars;  // of all groups
+  std::int64_t used_cells;
+  std::int64_t all_cells;  // of these crossbars
 
-  std::int64_t num_crossbars() const { return row_tiles * col_tiles; }
+  double utilisation() const {
+    return static_cast<double>(used_cells) / static_cast<double>(all_cells);
+  }
 };
 
-/// Throws `ConfigError` when one kernel, or one pair of columns, does not fit into `array`.
-Tiling tile_product(const ProductGeometry& geometry, const ArraySize& array);
+/// `num_slices` is the number of pairs that make a weight. Throws `ConfigError` when `array` does
+/// not hold a pair.
+Tiling tile_product(const ProductGeometry& geometry,
+                    const ArraySize& array,
+                    std::int64_t num_slices = 1);
 
 }  // namespace crossloom

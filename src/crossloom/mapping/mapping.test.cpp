@@ -1,8 +1,10 @@
+#include <cmath>
+
 #include <gtest/gtest.h>
 
 #include "crossloom/core/random.h"
-#include "crossloom/mapping/differential_pair.h"
 #include "crossloom/mapping/geometry.h"
+#include "crossloom/mapping/weight_mapping.h"
 
 namespace crossloom {
 namespace {
@@ -35,37 +37,142 @@ TEST(ProductGeometry, GradientsAreThoseOfTheProduct) {
   }
 }
 
-TEST(Tiling, NeverCutsAKernel) {
+TEST(Tiling, NeverCutsAKernelThatFits) {
   // 5 x 5 kernels in 64 rows: two input channels a tile; 3 x 3 in 256 rows: 28.
-  EXPECT_EQ(tile_product(ProductGeometry::conv(4, 12, 5, 1, 0), {64, 64}).channels_per_tile, 2);
+  EXPECT_EQ(tile_product(ProductGeometry::conv(4, 12, 5, 1, 0), {64, 64}).rows_per_tile, 50);
   EXPECT_EQ(tile_product(ProductGeometry::conv(4, 12, 5, 1, 0), {64, 64}).row_tiles, 2);
-  EXPECT_EQ(tile_product(ProductGeometry::conv(64, 64, 3, 1, 1), {256, 64}).channels_per_tile, 28);
+  EXPECT_EQ(tile_product(ProductGeometry::conv(64, 64, 3, 1, 1), {256, 64}).rows_per_tile, 252);
   EXPECT_EQ(tile_product(ProductGeometry::conv(64, 64, 3, 1, 1), {256, 64}).row_tiles, 3);
   EXPECT_EQ(tile_product(ProductGeometry::conv(64, 64, 3, 1, 1), {256, 64}).col_tiles, 2);
 }
 
-TEST(Tiling, CutsLinearLayersAnywhere) {
-  const Tiling tiling = tile_product(ProductGeometry::linear(192, 10), {64, 64});
-  EXPECT_EQ(tiling.row_tiles, 3);
-  EXPECT_EQ(tiling.col_tiles, 1);
+TEST(Tiling, CutsLinearLayersAndLargerKernelsAnywhere) {
+  const Tiling linear = tile_product(ProductGeometry::linear(192, 10), {64, 64});
+  EXPECT_EQ(linear.row_tiles, 3);
+  EXPECT_EQ(linear.col_tiles, 1);
+  const Tiling conv = tile_product(ProductGeometry::conv(3, 64, 11, 4, 2), {64, 64});
+  EXPECT_EQ(conv.rows_per_tile, 64);
+  EXPECT_EQ(conv.row_tiles, 6);  // 363 rows
+  EXPECT_EQ(conv.num_crossbars, 12);
 }
 
-TEST(Tiling, KernelLargerThanTheArrayIsRefused) {
-  EXPECT_THROW(tile_product(ProductGeometry::conv(3, 64, 11, 4, 2), {64, 64}), ConfigError);
+TEST(Tiling, CountsThePairsOfEverySlice) {
+  const Tiling tiling = tile_product(ProductGeometry::linear(64, 64), {64, 64}, 4);
+  EXPECT_EQ(tiling.num_crossbars, 8);
+  EXPECT_EQ(tiling.used_cells, 2 * 4 * 64 * 64);
+  EXPECT_DOUBLE_EQ(tiling.utilisation(), 1);
 }
 
-TEST(DifferentialPair, WeightsComeBackFromTheirConductances) {
-  const DifferentialPair pair({8e-6, 33e-6}, 0.2);
-  const Tensor w = at::linspace(-0.2, 0.2, 41).view({41, 1});
-  EXPECT_TRUE(pair.to_weights(pair.to_conductances(w)).allclose(w, 1e-5, 1e-7));
+TEST(Tiling, GroupsThatFitStandOnTheDiagonalOfACrossbar) {
+  // Depthwise: blocks of 9 rows and 2 columns; 256 / 9 = 28 of them fit side by side.
+  const Tiling depthwise = tile_product(ProductGeometry::conv(64, 64, 3, 1, 1, 64), {256, 64});
+  EXPECT_EQ(depthwise.num_crossbars, 3);
+  EXPECT_EQ(depthwise.used_cells, 64 * 9 * 2);
+  EXPECT_DOUBLE_EQ(depthwise.utilisation(), 64 * 9 * 2 / (3 * 256 * 64.0));
+  // With four slices the columns are what is full: 8 blocks.
+  EXPECT_EQ(tile_product(ProductGeometry::conv(64, 64, 3, 1, 1, 64), {256, 64}, 4).num_crossbars,
+            8);
+  // Two groups of 288 rows and 64 columns: neither fits, each takes two row tiles of its own.
+  EXPECT_EQ(tile_product(ProductGeometry::conv(64, 64, 3, 1, 1, 2), {256, 64}).num_crossbars, 4);
 }
 
-TEST(DifferentialPair, UnusedCellRestsAtTheSmallestConductance) {
-  const DifferentialPair pair({8e-6, 33e-6}, 1);
-  const Tensor g = pair.to_conductances(at::tensor({1.0F, -1.0F, 0.0F, 7.0F}));
+TEST(Tiling, ArraysWithoutRowsOrPairsAreRefused) {
+  EXPECT_THROW(tile_product(ProductGeometry::linear(4, 4), {0, 64}), ConfigError);
+  EXPECT_THROW(tile_product(ProductGeometry::linear(4, 4), {64, 1}), ConfigError);
+}
+
+constexpr ConductanceRange kRange = {8e-6, 33e-6};
+const std::vector<std::vector<std::int64_t>> kSlices = {{}, {8}, {2, 2, 2, 2}, {1, 3, 4}};
+constexpr PairScheme kPairs[] = {PairScheme::kSignSplit, PairScheme::kSymmetric};
+
+WeightMapping make_mapping(const std::vector<std::int64_t>& slice_bits,
+                           PairScheme pair,
+                           const Tensor& w_max) {
+  MappingOptions options;
+  options.slice_bits = slice_bits;
+  options.pair = pair;
+  return WeightMapping(options, kRange, w_max);
+}
+
+TEST(WeightMapping, WholeWeightsComeBackFromTheirConductances) {
+  const Tensor w = at::linspace(-255, 255, 511).view({511, 1});
+  for (const auto& slices : kSlices) {
+    for (const PairScheme pair : kPairs) {
+      const WeightMapping mapping = make_mapping(slices, pair, at::scalar_tensor(255, at::kDouble));
+      const Tensor g = mapping.to_conductances(w);
+      EXPECT_EQ(g.size(0), mapping.num_slices());
+      EXPECT_GE(g.min().item<double>(), kRange.g_min * 0.999999);
+      EXPECT_LE(g.max().item<double>(), kRange.g_max * 1.000001);
+      EXPECT_LT((mapping.to_weights(g) - w).abs().max().item<double>(), 1e-3);
+    }
+  }
+}
+
+TEST(WeightMapping, SlicesRoundWeightsToTheirStepOfEachColumn) {
+  Rng rng(1);
+  const Tensor w = rng.normal({5, 3, 2, 2}).clamp(-2, 2);
+  for (const Tensor& w_max : {at::scalar_tensor(2, at::kDouble), w.flatten(1).abs().amax(1)}) {
+    const WeightMapping mapping = make_mapping({2, 3}, PairScheme::kSignSplit, w_max);
+    const Tensor step = mapping.weight_step().to(at::kFloat).view({-1, 1, 1, 1});
+    const Tensor expected = (w / step).round() * step;
+    EXPECT_TRUE(mapping.to_weights(mapping.to_conductances(w)).allclose(expected, 1e-5, 1e-5));
+  }
+}
+
+TEST(WeightMapping, UnusedCellRestsAtTheSmallestConductance) {
+  const WeightMapping mapping =
+      make_mapping({}, PairScheme::kSignSplit, at::scalar_tensor(1, at::kDouble));
+  const Tensor g = mapping.to_conductances(at::tensor({1.0F, -1.0F, 0.0F, 7.0F}));
   const Tensor expected =
-      at::tensor({33e-6F, 8e-6F, 8e-6F, 33e-6F, 8e-6F, 33e-6F, 8e-6F, 8e-6F}).view({2, 4});
+      at::tensor({33e-6F, 8e-6F, 8e-6F, 33e-6F, 8e-6F, 33e-6F, 8e-6F, 8e-6F}).view({1, 2, 4});
   EXPECT_TRUE(g.allclose(expected, 1e-6, 1e-12)) << g;
+}
+
+TEST(WeightMapping, SymmetricPairsStandAroundTheMiddle) {
+  const WeightMapping mapping =
+      make_mapping({2, 2}, PairScheme::kSymmetric, at::scalar_tensor(1, at::kDouble));
+  const Tensor g = mapping.to_conductances(at::linspace(-1, 1, 11));
+  EXPECT_TRUE(g.sum(1).allclose(at::full({2, 11}, kRange.g_min + kRange.g_max)));
+}
+
+TEST(WeightMapping, DigitsStandFromTheMostSignificantToTheLeast) {
+  const WeightMapping mapping =
+      make_mapping({1, 3}, PairScheme::kSignSplit, at::scalar_tensor(15, at::kDouble));
+  const Tensor g = mapping.to_conductances(at::tensor({-13.0F}));  // 1 101
+  const double window = kRange.g_max - kRange.g_min;
+  EXPECT_NEAR(g[0][1].item<double>(), kRange.g_max, 1e-11);
+  EXPECT_NEAR(g[1][1].item<double>(), kRange.g_min + window * 5 / 7, 1e-11);
+  EXPECT_NEAR(g.select(1, 0).max().item<double>(), kRange.g_min, 1e-11);
+}
+
+// Independent errors of the cells: 5 standard errors.
+TEST(WeightMapping, VarianceOfWeightsIsThatOfIndependentCells) {
+  const std::int64_t n = 20000;
+  const WeightMapping mapping =
+      make_mapping({2, 2}, PairScheme::kSignSplit, at::tensor({1.0F, 3.0F}));
+  Rng rng(4);
+  const Tensor sigma = (1 + rng.uniform({2, 2, 2, 1})) * 1e-6;
+  const Tensor error = sigma * rng.normal({2, 2, 2, n});
+  const Tensor expected = mapping.to_weight_variance(sigma.square()).sqrt();
+  const Tensor found = mapping.to_weights(error).std(1, /*unbiased=*/true);
+  for (std::int64_t c = 0; c < 2; ++c) {
+    const double sigma_w = expected[c][0].item<double>();
+    EXPECT_NEAR(found[c].item<double>(), sigma_w, 5 * sigma_w / std::sqrt(2.0 * n));
+  }
+}
+
+TEST(WeightMapping, EmptyAndTooManySlicesAreRefused) {
+  MappingOptions options;
+  options.slice_bits = {2, 0};
+  EXPECT_THROW(options.validate(), ConfigError);
+  options.slice_bits = {8, 8, 1};
+  EXPECT_THROW(options.validate(), ConfigError);
+  ParamList params;
+  options.describe(params);
+  EXPECT_THROW(params.assign({{"slice_bits", {2, 9}}}), ConfigError);
+  EXPECT_THROW(params.assign({{"slice_bits", {2, 1.5}}}), ConfigError);
+  EXPECT_THROW(params.assign({{"slice_bits", 4}}), ConfigError);
+  EXPECT_THROW(make_mapping({}, PairScheme::kSignSplit, at::zeros({2})), c10::Error);
 }
 
 }  // namespace

@@ -57,7 +57,7 @@ constexpr std::uint64_t kProgramAll = ~std::uint64_t{0};  // a step number no tr
 
 Chip::Chip(const Network& network,
            const Hardware& hardware,
-           const std::vector<double>& w_max,
+           const std::vector<Tensor>& w_max,
            std::uint64_t seed,
            std::uint64_t number)
     : seed_(seed), number_(number) {
@@ -129,11 +129,15 @@ void Chip::load_state(const TensorMap& state) {
   clock_ = state.at("clock").item<double>();
 }
 
-std::vector<double> largest_weights(const Network& network) {
-  std::vector<double> largest;
+std::vector<Tensor> largest_weights(const Network& network, ScalePer scale) {
+  std::vector<Tensor> largest;
   for (const StoredProduct& stored : network.products()) {
-    const double value = stored.weight.abs().max().item<double>();
-    largest.push_back(value > 0 ? value : 1);
+    const Tensor columns = stored.weight.detach().flatten(1).abs().amax(1);
+    const double of_all = columns.max().item<double>();
+    const double edge = of_all > 0 ? of_all : 1;
+    // An output without weights has a window all the same, so small that its noise is nothing.
+    largest.push_back(scale == ScalePer::kColumn ? columns.clamp_min(1e-6 * edge)
+                                                 : torch::scalar_tensor(edge, torch::kDouble));
   }
   return largest;
 }

@@ -24,11 +24,11 @@ struct ChipRead {
 /// the weights from the inputs that the chip saw.
 class Chip {
  public:
-  /// Pristine cells for every product of `network`; `w_max[i]` is the weight at the edge of the
-  /// window of product i. `seed` and `number` name the chip.
+  /// Pristine cells for every product of `network`; `w_max[i]`, [] or one for each output, is the
+  /// weight at the edge of the window of product i. `seed` and `number` name the chip.
   Chip(const Network& network,
        const Hardware& hardware,
-       const std::vector<double>& w_max,
+       const std::vector<Tensor>& w_max,
        std::uint64_t seed,
        std::uint64_t number);
 
@@ -59,7 +59,8 @@ class Chip {
   std::vector<AnalogProduct> products_;
 };
 
-/// The largest weight of each product: the smallest windows into which a trained network fits.
-std::vector<double> largest_weights(const Network& network);
+/// The largest weight of each product, [], or of each of its outputs, [C]: the smallest windows
+/// into which a trained network fits.
+std::vector<Tensor> largest_weights(const Network& network, ScalePer scale = ScalePer::kTensor);
 
 }  // namespace crossloom

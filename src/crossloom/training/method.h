@@ -46,7 +46,7 @@ class TrainingMethod {
   virtual const Chip* chip() const { return nullptr; }
 
   /// Weight at the edge of the conductance window, for each product; empty without a chip.
-  virtual std::vector<double> windows() const { return {}; }
+  virtual std::vector<Tensor> windows() const { return {}; }
 
   /// Weight updates sent to the chip since the start, for each product; empty without a chip.
   virtual std::vector<std::int64_t> num_updates() const { return {}; }

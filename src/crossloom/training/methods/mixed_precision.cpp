@@ -39,7 +39,7 @@ class MixedPrecision : public TrainingMethod {
     network_ = std::make_unique<Network>(network.clone());
     network_->initialise(Rng(seed).fork(Purpose::kInitialisation));
     chip_ = std::make_unique<Chip>(
-        *network_, hardware, std::vector<double>(network_->products().size(), w_max_), seed, 0);
+        *network_, hardware, windows_of(network_->products().size()), seed, 0);
     seed_ = seed;
     if (first_ == First::kProgrammed) chip_->program(*network_);
     for (const StoredProduct& stored : network_->products()) {
@@ -89,7 +89,7 @@ class MixedPrecision : public TrainingMethod {
 
   const Network& network() const override { return *network_; }
   const Chip* chip() const override { return chip_.get(); }
-  std::vector<double> windows() const override { return std::vector<double>(sums_.size(), w_max_); }
+  std::vector<Tensor> windows() const override { return windows_of(sums_.size()); }
   std::vector<std::int64_t> num_updates() const override { return num_updates_; }
 
   TensorMap state() const override {
@@ -189,6 +189,10 @@ class MixedPrecision : public TrainingMethod {
   enum class First { kPristine, kProgrammed };
 
   static constexpr std::uint64_t kFirstRead = ~std::uint64_t{0};
+
+  std::vector<Tensor> windows_of(std::size_t num_products) const {
+    return std::vector<Tensor>(num_products, torch::scalar_tensor(w_max_, torch::kDouble));
+  }
 
   /// The scale of a layer makes the spread of its outputs `scale_gain` times that of its inputs.
   void set_first_scales() {
