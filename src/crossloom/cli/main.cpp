@@ -1,7 +1,8 @@
 // Arguments to experiment. One file per command; the only `try` of the project is here.
 
 #include <cstdio>
-#include <cstring>
+#include <set>
+#include <string>
 
 #include <CLI/CLI.hpp>
 #include <c10/util/Exception.h>
@@ -25,14 +26,14 @@ int report(const char* message, int code) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool computes =
-      argc > 1 && (std::strcmp(argv[1], "run") == 0 || std::strcmp(argv[1], "circuit") == 0 ||
-                   std::strcmp(argv[1], "plan") == 0);
+  const std::set<std::string> heavy = {"run", "evaluate", "circuit", "plan"};
+  const bool computes = argc > 1 && heavy.count(argv[1]) > 0;
   if (computes) crossloom::apply_library_settings(argv);
   CLI::App app("Neural networks on memristor compute-in-memory chips: simulate, train, report.",
                "crossloom");
   app.set_version_flag("--version", "crossloom " CROSSLOOM_VERSION);
   crossloom::add_run_command(app);
+  crossloom::add_evaluate_command(app);
   crossloom::add_devices_command(app);
   crossloom::add_circuit_command(app);
   crossloom::add_data_command(app);

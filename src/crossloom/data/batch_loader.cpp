@@ -18,7 +18,7 @@ BatchLoader::~BatchLoader() {
   if (pending_.valid()) pending_.wait();
 }
 
-bool BatchLoader::next(Batch& batch) {
+bool BatchLoader::next(ImageBatch& batch) {
   if (!pending_.valid()) return false;
   batch = pending_.get();
   start();
@@ -32,9 +32,9 @@ void BatchLoader::start() {
   next_first_ += batch_size_;
 }
 
-Batch BatchLoader::prepare(std::int64_t first) const {
+ImageBatch BatchLoader::prepare(std::int64_t first) const {
   const std::int64_t count = std::min(batch_size_, examples_.size() - first);
-  Batch batch;
+  ImageBatch batch;
   batch.first = first;
   batch.labels = at::empty({count}, at::kLong);
   for (std::int64_t i = 0; i < count && !given_up_; ++i) {

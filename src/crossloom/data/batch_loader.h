@@ -9,7 +9,7 @@
 namespace crossloom {
 
 /// Examples that follow one another.
-struct Batch {
+struct ImageBatch {
   Tensor images;           // [B, C, H, W]  uint8
   Tensor labels;           // [B]           int64
   std::int64_t first = 0;  // index of the first among all examples
@@ -29,17 +29,17 @@ class BatchLoader {
 
   /// Puts the next batch into `batch`; false when there is none left. Throws what reading the
   /// images threw, and `Interrupted` when a stop was asked for; no more batches follow then.
-  bool next(Batch& batch);
+  bool next(ImageBatch& batch);
 
  private:
   void start();
-  Batch prepare(std::int64_t first) const;
+  ImageBatch prepare(std::int64_t first) const;
 
   const Examples& examples_;
   std::int64_t batch_size_;
   std::int64_t next_first_ = 0;
   std::atomic<bool> given_up_{false};
-  std::future<Batch> pending_;
+  std::future<ImageBatch> pending_;
 };
 
 }  // namespace crossloom

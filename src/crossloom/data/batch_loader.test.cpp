@@ -35,7 +35,7 @@ class Numbers final : public Examples {
 TEST(BatchLoader, GivesAllExamplesInOrder) {
   const Numbers numbers(10);
   BatchLoader loader(numbers, 4);
-  Batch batch;
+  ImageBatch batch;
   std::vector<std::int64_t> sizes;
   while (loader.next(batch)) {
     const std::int64_t count = batch.labels.size(0);
@@ -51,14 +51,14 @@ TEST(BatchLoader, GivesAllExamplesInOrder) {
 
 TEST(BatchLoader, GivesNothingOfNothing) {
   const Numbers numbers(0);
-  Batch batch;
+  ImageBatch batch;
   EXPECT_FALSE(BatchLoader(numbers, 4).next(batch));
 }
 
 TEST(BatchLoader, PreparesOneBatchAhead) {
   const Numbers numbers(100);
   BatchLoader loader(numbers, 4);
-  Batch batch;
+  ImageBatch batch;
   loader.next(batch);
   for (int wait = 0; wait < 1000 && numbers.num_read_ < 8; ++wait) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -70,7 +70,7 @@ TEST(BatchLoader, ThrowsWhatItsThreadThrew) {
   Numbers numbers(10);
   numbers.damaged_ = 5;
   BatchLoader loader(numbers, 4);
-  Batch batch;
+  ImageBatch batch;
   EXPECT_TRUE(loader.next(batch));
   EXPECT_THROW(loader.next(batch), ConfigError);
   EXPECT_FALSE(loader.next(batch));
@@ -89,7 +89,7 @@ TEST(BatchLoader, ThrowsInterruptedWhenAStopWasAskedFor) {
   const Numbers numbers(10);
   request_interrupt();
   BatchLoader loader(numbers, 4);
-  Batch batch;
+  ImageBatch batch;
   EXPECT_THROW(loader.next(batch), Interrupted);
   clear_interrupt();
 }

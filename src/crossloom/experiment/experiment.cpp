@@ -5,24 +5,6 @@
 #include "crossloom/network/architectures.h"
 
 namespace crossloom {
-namespace {
-
-/// The value under `section`.`key`, or `fallback`.
-std::string text_at(const Json& values,
-                    const std::string& section,
-                    const std::string& key,
-                    const std::string& fallback) {
-  const auto table = values.find(section);
-  if (table == values.end() || !table->is_object() || !table->contains(key)) return fallback;
-  const Json& value = (*table)[key];
-  if (!value.is_string()) {
-    throw ConfigError("invalid " + section + "." + key + " = " + value.dump() +
-                      " (not a text); give a name");
-  }
-  return value.get<std::string>();
-}
-
-}  // namespace
 
 Experiment::Experiment() : method_(make_method(method_name)) {}
 
@@ -38,7 +20,7 @@ std::unique_ptr<TrainingMethod> Experiment::make_method(const std::string& which
   return method;
 }
 
-void Experiment::for_each_section(const Visit& visit) {
+void Experiment::for_each_section(const VisitSection& visit) {
   const auto section = [&](const std::string& title, auto&& declare) {
     ParamList params;
     declare(params);
@@ -51,22 +33,7 @@ void Experiment::for_each_section(const Visit& visit) {
     params.add("seed", seed, {0, 9e15}, "1", "seed of all random numbers");
     params.add("baselines", baselines, "methods trained beside, for comparison");
   });
-  section("device", [&](ParamList& params) {
-    params.add("model", device_name, "device model, see `crossloom devices`");
-    hardware.device.describe(params);
-  });
-  section("array", [&](ParamList& params) {
-    hardware.array.describe(params);
-    params.add_choice<Fidelity>(
-        "fidelity",
-        hardware.fidelity,
-        {{"statistical", Fidelity::kStatistical}, {"behavioural", Fidelity::kBehavioural}},
-        "statistical: one product with noisy weights; behavioural: every "
-        "crossbar with its converters");
-  });
-  section("mapping", [&](ParamList& params) { hardware.mapping.describe(params); });
-  section("dac", [&](ParamList& params) { hardware.dac.describe(params); });
-  section("adc", [&](ParamList& params) { hardware.adc.describe(params); });
+  chip.for_each_section(visit);
   section("training", [&](ParamList& params) {
     params.add("method", method_name, "training method");
     training.describe(params);
@@ -78,46 +45,26 @@ void Experiment::for_each_section(const Visit& visit) {
 
 void Experiment::assign(const Json& values) {
   // Which device and method are meant decides which keys there are.
-  const std::string device = text_at(values, "device", "model", device_name);
-  if (device != device_name) {
-    hardware.device = Device(device);
-    device_name = device;
-  }
+  chip.choose_device(values);
   const std::string method = text_at(values, "training", "method", method_name);
   if (method != method_name) {
     method_values_ = Json::object();
     method_ = make_method(method);
     method_name = method;
   }
-  std::string sections;
-  Json left = values;
-  for_each_section([&](const std::string& section, ParamList& params) {
-    sections += (sections.empty() ? "" : ", ") + section;
-    if (!left.contains(section)) return;
-    if (!left[section].is_object()) {
-      throw ConfigError("[" + section + "] is a value (it names a table of parameters); write [" +
-                        section + "] on a line of its own");
-    }
-    try {
-      params.assign(left[section]);
-    } catch (const ConfigError& error) {
-      throw ConfigError("[" + section + "] " + error.what());
-    }
-    if (section == "method") method_values_ = params.values();
-    left.erase(section);
-  });
-  if (!left.empty()) {
-    throw ConfigError("unknown table [" + left.begin().key() +
-                      "] (nothing is declared there); use " + "one of: " + sections);
-  }
+  assign_sections(values, [&](const VisitSection& visit) { for_each_section(visit); });
+  ParamList params;
+  method_->describe(params);
+  method_values_ = params.values();
   validate();
 }
 
 void Experiment::validate() const {
-  hardware.validate();
+  chip.hardware.validate();
   const Network architecture = make_network(network);
   for (const StoredProduct& stored : architecture.products()) {
-    tile_product(stored.geometry, hardware.array, hardware.mapping.num_slices());
+    tile_product(
+        stored.geometry, chip.hardware.array, chip.hardware.mapping.num_slices());
   }
   const std::vector<std::string> known = dataset_names();
   if (std::find(known.begin(), known.end(), data) == known.end()) {
@@ -142,17 +89,7 @@ Json Experiment::values() {
 
 Experiment load_experiment(const std::filesystem::path& path,
                            const std::vector<std::string>& overrides) {
-  Json values = read_toml(path);
-  for (const std::string& text : overrides) {
-    const auto dot = text.find('.');
-    const auto equals = text.find('=');
-    if (dot == std::string::npos || equals == std::string::npos || equals < dot) {
-      throw ConfigError("cannot use --set " + text + " (not of the form section.key=value); give " +
-                        "for example --set training.epochs=3");
-    }
-    values[text.substr(0, dot)][text.substr(dot + 1, equals - dot - 1)] =
-        parse_toml_value(text.substr(equals + 1));
-  }
+  const Json values = with_overrides(read_toml(path), overrides);
   Experiment experiment;
   try {
     experiment.assign(values);
@@ -188,7 +125,7 @@ std::string shown(const Json& value, const std::string& unit) {
 
 Json parameter_table(Experiment& experiment) {
   Experiment defaults;
-  defaults.assign({{"device", {{"model", experiment.device_name}}},
+  defaults.assign({{"device", {{"model", experiment.chip.device_name}}},
                    {"training", {{"method", experiment.method_name}}}});
   const Json usual = defaults.values();
   Json table = Json::array();

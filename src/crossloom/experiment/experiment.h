@@ -6,18 +6,18 @@
 #include <string>
 #include <vector>
 
-#include "crossloom/crossbar/hardware.h"
 #include "crossloom/evaluation/cost.h"
 #include "crossloom/evaluation/transfer.h"
+#include "crossloom/experiment/chip_config.h"
 #include "crossloom/training/training_run.h"
 
 namespace crossloom {
 
 /// Everything that decides the result of a run: the contents of an experiment file.
 ///
-/// A file is TOML with one table per part: [experiment], [device], [array], [mapping],
-/// [dac], [adc], [training], [method], [transfer], [cost]. Every key is a declared parameter; what
-/// a file leaves out has its default.
+/// A file is TOML with one table per part: [experiment], [device], [array], [mapping], [dac],
+/// [adc], [training], [method], [transfer], [cost]. Every key is a declared parameter; what a file leaves
+/// out has its default.
 class Experiment {
  public:
   Experiment();
@@ -28,9 +28,8 @@ class Experiment {
   std::int64_t seed = 1;
   std::string method_name = "mixed_precision";
   std::vector<std::string> baselines;
-  std::string device_name = "ideal";
 
-  Hardware hardware;
+  HardwareConfig chip;
   TrainingOptions training;
   TransferOptions transfer;
   OperationCost cost;
@@ -39,8 +38,7 @@ class Experiment {
   std::unique_ptr<TrainingMethod> make_method(const std::string& which) const;
 
   /// Calls `visit` with the name and the parameters of each table, in the order of the file.
-  using Visit = std::function<void(const std::string& section, ParamList& params)>;
-  void for_each_section(const Visit& visit);
+  void for_each_section(const VisitSection& visit);
 
   /// Assigns the tables of `values`; throws `ConfigError` naming the first key that is unknown, of
   /// a wrong unit or out of bounds, and checks that the parts go together.

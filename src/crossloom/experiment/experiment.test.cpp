@@ -49,12 +49,12 @@ TEST_F(ExperimentFile, ValuesReachTheParts) {
       "[method]\nafter_write = 'keep_remainder'\n[transfer]\nchips = 7\n[cost]\nop_time = '1 "
       "us'\n");
   EXPECT_EQ(e.network, "lenet5_mnist");
-  EXPECT_EQ(e.hardware.device.name(), "bulk_switching_wu2023");
-  EXPECT_DOUBLE_EQ(e.hardware.device.range().g_max, 70e-6);
-  EXPECT_EQ(e.hardware.array.num_rows, 128);
-  EXPECT_EQ(e.hardware.mapping.num_slices(), 2);
-  EXPECT_EQ(e.hardware.dac.bits, 4);
-  EXPECT_DOUBLE_EQ(e.hardware.adc.i_max, 70e-6);
+  EXPECT_EQ(e.chip.hardware.device.name(), "bulk_switching_wu2023");
+  EXPECT_DOUBLE_EQ(e.chip.hardware.device.range().g_max, 70e-6);
+  EXPECT_EQ(e.chip.hardware.array.num_rows, 128);
+  EXPECT_EQ(e.chip.hardware.mapping.num_slices(), 2);
+  EXPECT_EQ(e.chip.hardware.dac.bits, 4);
+  EXPECT_DOUBLE_EQ(e.chip.hardware.adc.i_max, 70e-6);
   EXPECT_DOUBLE_EQ(e.training.optimiser.learning_rate, 0.01);
   EXPECT_EQ(e.transfer.chips, 7);
   EXPECT_DOUBLE_EQ(e.cost.time, 1e-6);
@@ -91,7 +91,7 @@ TEST_F(ExperimentFile, OverridesWinOverTheFile) {
       {"training.epochs=2", "device.model=ideal", "experiment.name=other", "dac.v_read=0.2 V"});
   EXPECT_EQ(e.training.epochs, 2);
   EXPECT_EQ(e.name, "other");
-  EXPECT_DOUBLE_EQ(e.hardware.dac.v_read, 0.2);
+  EXPECT_DOUBLE_EQ(e.chip.hardware.dac.v_read, 0.2);
 }
 
 TEST_F(ExperimentFile, ResolvedConfigGivesTheSameExperiment) {

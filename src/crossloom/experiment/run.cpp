@@ -72,7 +72,7 @@ Training train(const std::string& name,
   training.method = experiment.make_method(name);
   training.run = std::make_unique<TrainingRun>(*training.method,
                                                make_network(experiment.network),
-                                               experiment.hardware,
+                                               experiment.chip.hardware,
                                                dataset,
                                                experiment.training,
                                                static_cast<std::uint64_t>(experiment.seed));
@@ -113,8 +113,8 @@ std::vector<double> transfer_to_chips(const Training& training,
   const std::vector<Tensor> windows = training.method->windows();
   const Transfer transfer{
       network.clone(),
-      experiment.hardware,
-      windows.empty() ? largest_weights(network, experiment.hardware.mapping.scale) : windows,
+      experiment.chip.hardware,
+      windows.empty() ? largest_weights(network, experiment.chip.hardware.mapping.scale) : windows,
       experiment.transfer,
       static_cast<std::uint64_t>(experiment.seed)};
   std::vector<double> accuracies;
@@ -221,7 +221,7 @@ Json run_experiment(Experiment& experiment, const RunOptions& options, Progress&
   }
 
   summary["cost"] =
-      to_json(count_cost(make_network(experiment.network), experiment.hardware, experiment.cost));
+      to_json(count_cost(make_network(experiment.network), experiment.chip.hardware, experiment.cost));
   folder.write_json(kChip, picture_of_chip(*trainings.front().method));
   folder.write_json("data.json",
                     {{"name", dataset.name},

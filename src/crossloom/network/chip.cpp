@@ -51,39 +51,101 @@ struct AnalogForward : torch::autograd::Function<AnalogForward> {
   };
 };
 
+std::vector<Placement> place_all(const Hardware& hardware, const std::vector<Tensor>& w_max) {
+  std::vector<Placement> placements;
+  for (const Tensor& edge : w_max) placements.push_back({true, hardware, edge});
+  return placements;
+}
+
 constexpr std::uint64_t kProgramAll = ~std::uint64_t{0};  // a step number no training reaches
 
 }  // namespace
+
+Chip::Chip(const Network& network,
+           const std::vector<Placement>& placements,
+           std::uint64_t seed,
+           std::uint64_t number)
+    : seed_(seed),
+      number_(number),
+      corrections_(network.products().size()),
+      drift_factors_(network.products().size(), 1) {
+  if (placements.size() != network.products().size()) {
+    throw ConfigError("the network " + network.name() + " has " +
+                      std::to_string(network.products().size()) + " products (" +
+                      std::to_string(placements.size()) +
+                      " are placed on the chip); place the network that is mapped");
+  }
+  for (std::size_t i = 0; i < placements.size(); ++i) {
+    const Placement& placement = placements[i];
+    place_of_.push_back(placement.is_analog ? static_cast<std::int64_t>(products_.size()) : -1);
+    if (!placement.is_analog) continue;
+    placement.hardware.validate();
+    const InputSign sign =
+        network.has_signed_input(i) ? InputSign::kSigned : InputSign::kNonNegative;
+    products_.emplace_back(placement.hardware,
+                           network.products()[i].geometry,
+                           sign,
+                           placement.w_max,
+                           Rng(seed).fork(number).fork(i).fork(0));
+  }
+}
 
 Chip::Chip(const Network& network,
            const Hardware& hardware,
            const std::vector<Tensor>& w_max,
            std::uint64_t seed,
            std::uint64_t number)
-    : seed_(seed), number_(number) {
-  TORCH_CHECK(w_max.size() == network.products().size(), "one window per product");
-  hardware.validate();
-  for (std::size_t i = 0; i < w_max.size(); ++i) {
-    const InputSign sign =
-        network.has_signed_input(i) ? InputSign::kSigned : InputSign::kNonNegative;
-    products_.emplace_back(hardware,
-                           network.products()[i].geometry,
-                           sign,
-                           w_max[i],
-                           Rng(seed).fork(number).fork(i).fork(0));
+    : Chip(network, place_all(hardware, w_max), seed, number) {}
+
+Tensor Chip::product(const Network& network,
+                     std::size_t index,
+                     const Tensor& x,
+                     const ChipRead& read) {
+  const StoredProduct& stored = network.products()[index];
+  if (place_of_[index] < 0) return digital_product(x, stored.weight, stored.geometry);
+  AnalogProduct& analog = products_[static_cast<std::size_t>(place_of_[index])];
+  ReadContext context;
+  context.clock = clock_;
+  context.rng = stream(seed_, {number_, index, 0}, Purpose::kRead).fork(read.pass);
+  context.first_image = read.first_image;
+  context.ranges = read.ranges;
+  const Tensor y = AnalogForward::apply(x, stored.weight, &analog, context, read.backward);
+  return corrected(index, y, stored.geometry);
+}
+
+Tensor Chip::corrected(std::size_t index,
+                       const Tensor& y,
+                       const ProductGeometry& geometry) const {
+  const Tensor factored = drift_factors_[index] == 1 ? y : y * drift_factors_[index];
+  const DigitalCorrection& correction = corrections_[index];
+  if (!correction.gain.defined()) return factored;
+  if (geometry.kind == ProductGeometry::Kind::kLinear) {
+    return factored * correction.gain + correction.offset;
   }
+  return factored * correction.gain.view({1, -1, 1, 1}) + correction.offset.view({1, -1, 1, 1});
+}
+
+std::vector<Tensor> Chip::forward(const Network& network,
+                                  const std::vector<Tensor>& inputs,
+                                  const ChipRead& read,
+                                  const Observer& observer) {
+  return network.forward(inputs, [&](std::size_t index, const Tensor& x) {
+    const Tensor y = product(network, index, x, read);
+    if (observer) observer(index, x, y);
+    return y;
+  });
 }
 
 Tensor Chip::forward(const Network& network, const Tensor& x, const ChipRead& read) {
-  return network.forward(x, [&](std::size_t index, const Tensor& input) {
-    ReadContext context;
-    context.clock = clock_;
-    context.rng = stream(seed_, {number_, index, 0}, Purpose::kRead).fork(read.pass);
-    context.first_image = read.first_image;
-    context.ranges = read.ranges;
-    return AnalogForward::apply(
-        input, network.products()[index].weight, &products_[index], context, read.backward);
-  });
+  return forward(network, std::vector<Tensor>{x}, read)[0];
+}
+
+void Chip::set_correction(std::size_t index, const DigitalCorrection& correction) {
+  corrections_.at(index) = correction;
+}
+
+void Chip::set_drift_factor(std::size_t index, double factor) {
+  drift_factors_.at(index) = factor;
 }
 
 Rng Chip::write_stream(std::size_t index, std::uint64_t step) const {
@@ -91,10 +153,12 @@ Rng Chip::write_stream(std::size_t index, std::uint64_t step) const {
 }
 
 void Chip::program(const Network& network) {
-  for (std::size_t i = 0; i < products_.size(); ++i) {
+  for (std::size_t i = 0; i < place_of_.size(); ++i) {
+    if (place_of_[i] < 0) continue;
     const Tensor weight = network.products()[i].weight.detach();
     Rng rng = write_stream(i, kProgramAll);
-    products_[i].write(torch::ones_like(weight, torch::kBool), weight, clock_, rng);
+    products_[static_cast<std::size_t>(place_of_[i])].write(
+        torch::ones_like(weight, torch::kBool), weight, clock_, rng);
   }
 }
 
@@ -129,15 +193,19 @@ void Chip::load_state(const TensorMap& state) {
   clock_ = state.at("clock").item<double>();
 }
 
+Tensor largest_weight(const StoredProduct& stored, ScalePer scale) {
+  const Tensor columns = stored.weight.detach().flatten(1).abs().amax(1).to(torch::kDouble);
+  const double of_all = columns.max().item<double>();
+  const double edge = of_all > 0 ? of_all : 1;
+  // An output without weights has a window all the same, so small that its noise is nothing.
+  return scale == ScalePer::kColumn ? columns.clamp_min(1e-6 * edge)
+                                    : torch::scalar_tensor(edge, torch::kDouble);
+}
+
 std::vector<Tensor> largest_weights(const Network& network, ScalePer scale) {
   std::vector<Tensor> largest;
   for (const StoredProduct& stored : network.products()) {
-    const Tensor columns = stored.weight.detach().flatten(1).abs().amax(1);
-    const double of_all = columns.max().item<double>();
-    const double edge = of_all > 0 ? of_all : 1;
-    // An output without weights has a window all the same, so small that its noise is nothing.
-    largest.push_back(scale == ScalePer::kColumn ? columns.clamp_min(1e-6 * edge)
-                                                 : torch::scalar_tensor(edge, torch::kDouble));
+    largest.push_back(largest_weight(stored, scale));
   }
   return largest;
 }

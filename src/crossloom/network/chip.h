@@ -16,6 +16,19 @@ struct ChipRead {
   Backward backward = Backward::kDigital;
 };
 
+/// Where a product of a network runs.
+struct Placement {
+  bool is_analog = true;  // otherwise exactly, in the digital part
+  Hardware hardware;
+  Tensor w_max;  // [] or [C]  weight at the edge of the conductance window
+};
+
+/// What the digital part does to the outputs of a product: y -> gain y + offset.
+struct DigitalCorrection {
+  Tensor gain;    // [C]
+  Tensor offset;  // [C]
+};
+
 /// A network on crossbars: a seed and a clock.
 ///
 /// What a cell is born with, its faults and the errors of its writes belong to the seed; ageing
@@ -24,16 +37,36 @@ struct ChipRead {
 /// the weights from the inputs that the chip saw.
 class Chip {
  public:
-  /// Pristine cells for every product of `network`; `w_max[i]`, [] or one for each output, is the
-  /// weight at the edge of the window of product i. `seed` and `number` name the chip.
+  /// Pristine cells for every product of `network` that is placed on crossbars. `seed` and `number`
+  /// name the chip. Throws `ConfigError` when there is not one placement for each product.
+  Chip(const Network& network,
+       const std::vector<Placement>& placements,
+       std::uint64_t seed,
+       std::uint64_t number);
+
+  /// All products on the same hardware.
   Chip(const Network& network,
        const Hardware& hardware,
        const std::vector<Tensor>& w_max,
        std::uint64_t seed,
        std::uint64_t number);
 
-  /// Logits of `x` on the chip; weights, biases and scales of the digital side come from `network`.
+  /// Sees the input and the output of each product, before scale and bias.
+  using Observer = std::function<void(std::size_t index, const Tensor& x, const Tensor& y)>;
+
+  /// Outputs for `inputs` on the chip; weights of digital products, biases, scales and all other
+  /// parameters come from `network`.
+  std::vector<Tensor> forward(const Network& network,
+                              const std::vector<Tensor>& inputs,
+                              const ChipRead& read,
+                              const Observer& observer = {});
+
+  /// The same for networks with one input and one output.
   Tensor forward(const Network& network, const Tensor& x, const ChipRead& read);
+
+  /// Digital corrections of product `index`; a factor of 1 and no correction at first.
+  void set_correction(std::size_t index, const DigitalCorrection& correction);
+  void set_drift_factor(std::size_t index, double factor);
 
   /// Writes every weight of `network` once, at the present time.
   void program(const Network& network);
@@ -45,6 +78,7 @@ class Chip {
   void age_to(double clock);
   double clock() const { return clock_; }
 
+  /// The products on crossbars, in the order of the network.
   std::vector<AnalogProduct>& products() { return products_; }
   const std::vector<AnalogProduct>& products() const { return products_; }
 
@@ -53,14 +87,23 @@ class Chip {
   void load_state(const TensorMap& state);
 
  private:
+  Tensor product(const Network& network, std::size_t index, const Tensor& x, const ChipRead& read);
+  Tensor corrected(std::size_t index, const Tensor& y, const ProductGeometry& geometry) const;
+
   std::uint64_t seed_;
   std::uint64_t number_;
   double clock_ = 0;
   std::vector<AnalogProduct> products_;
+  std::vector<std::int64_t> place_of_;  // of each product of the network in `products_`; -1: digital
+  std::vector<DigitalCorrection> corrections_;
+  std::vector<double> drift_factors_;
 };
 
-/// The largest weight of each product, [], or of each of its outputs, [C]: the smallest windows
-/// into which a trained network fits.
+/// The largest weight of a product, [], or of each of its outputs, [C]: the smallest window into
+/// which it fits.
+Tensor largest_weight(const StoredProduct& stored, ScalePer scale);
+
+/// That of each product.
 std::vector<Tensor> largest_weights(const Network& network, ScalePer scale = ScalePer::kTensor);
 
 }  // namespace crossloom

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <vector>
+
+#include "crossloom/core/params.h"
+#include "crossloom/network/chip.h"
+
+namespace crossloom {
+
+/// What a chip may be given in the digital domain once it is programmed, from inputs without labels.
+struct CalibrationOptions {
+  enum class BatchNorm {
+    kFolded,       // into the weights, before mapping
+    kKept,         // behind the converters, with the statistics of training
+    kReestimated,  // behind the converters, with the statistics of the chip
+  };
+  enum class Columns {
+    kNone,
+    kGain,           // y -> gain y for each output
+    kGainAndOffset,  // y -> gain y + offset
+  };
+
+  std::int64_t examples = 128;
+  std::int64_t batch_size = 32;
+  BatchNorm batch_norm = BatchNorm::kFolded;
+  Columns columns = Columns::kNone;
+  bool has_drift_compensation = false;
+
+  void describe(ParamList& params);
+};
+
+/// Batches of inputs, as `Network::forward` takes them.
+using InputBatches = std::vector<std::vector<Tensor>>;
+
+/// Calibrates one freshly programmed chip, and keeps what drift compensation compares with.
+///
+/// Column correction is the least-squares line from what the converters gave to what the exact
+/// product of the same inputs is. Drift compensation is one factor per product and time: by how much
+/// the mean size of its outputs, against that of the exact product, has changed since programming.
+/// Source of the latter: V. Joshi et al., Nat. Commun. 11, 2473 (2020),
+/// doi:10.1038/s41467-020-16108-9.
+class Calibration {
+ public:
+  /// Sets the ranges of the converters, the corrections and the batch normalisations of `network`,
+  /// which must be a copy of its own for each chip.
+  Calibration(const CalibrationOptions& options, Chip& chip, Network& network, InputBatches batches);
+
+  /// To be called whenever the chip has aged.
+  void compensate_drift();
+
+ private:
+  void set_ranges();
+  void correct_columns();
+  void reestimate_batch_norm();
+  std::vector<double> output_sizes();
+  ChipRead next_read(RangeUse ranges);
+
+  CalibrationOptions options_;
+  Chip& chip_;
+  Network& network_;
+  InputBatches batches_;
+  std::uint64_t pass_ = 0;
+  std::vector<double> sizes_at_start_;  // for each product
+};
+
+}  // namespace crossloom

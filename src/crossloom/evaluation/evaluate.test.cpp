@@ -1,0 +1,208 @@
+#include "crossloom/evaluation/evaluate.h"
+
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+#include "crossloom/network/architectures.h"
+
+namespace crossloom {
+namespace {
+
+/// Random images, whose labels are what the exact network says.
+class OwnLabels final : public Task {
+ public:
+  explicit OwnLabels(std::vector<std::int64_t> sizes) {
+    sizes.insert(sizes.begin(), 12);
+    images_ = Rng(4).uniform(sizes);
+  }
+  std::int64_t size() const override { return 12; }
+  std::string provenance() const override { return "random images"; }
+  void for_each_batch(const Network& /*network*/,
+                      std::int64_t batch_size,
+                      std::int64_t count,
+                      const Use& use) const override {
+    const std::int64_t last = count > 0 ? count : size();
+    for (std::int64_t first = 0; first < last; first += batch_size) {
+      use(first, {images_.slice(0, first, std::min(first + batch_size, last))});
+    }
+  }
+  Score score(const std::vector<Tensor>& outputs) const override {
+    Score score;
+    const Tensor guess = outputs.at(0).argmax(1);
+    for (std::int64_t i = 0; i < guess.size(0); ++i) {
+      score.predictions.push_back(std::to_string(guess[i].item<std::int64_t>()));
+    }
+    score.figures = {{"mean", outputs.at(0).to(torch::kDouble).mean().item<double>()}};
+    return score;
+  }
+  const Tensor& images() const { return images_; }
+
+ private:
+  Tensor images_;
+};
+
+ChipPlan make_plan(const Network& network, const Hardware& hardware) {
+  ChipPlan plan{network, {}, {}, 3};
+  for (const StoredProduct& stored : mapped_network(network, plan.calibration).products()) {
+    plan.placements.push_back(
+        {true, hardware, largest_weight(stored, hardware.mapping.scale)});
+  }
+  return plan;
+}
+
+Hardware quiet_hardware() {
+  Hardware hardware;
+  hardware.dac.bits = 0;
+  hardware.adc.bits = 0;
+  return hardware;
+}
+
+Network make_resnet() {
+  Network network = make_network("resnet20_cifar10");
+  network.initialise(Rng(1));
+  return network;
+}
+
+std::vector<ChipResult> test_all(const ChipPlan& plan, const OwnLabels& task, TestOptions options) {
+  const Score exact = task.score(exact_outputs(plan.network, task, 5, 0));
+  std::vector<ChipResult> results;
+  test_chip(plan, task, {{task.images()}}, exact.predictions, options, 1, {}, [&](const auto& r) {
+    results.push_back(r);
+  });
+  return results;
+}
+
+TEST(TestChip, PerfectChipAgreesWithTheExactNetwork) {
+  const OwnLabels task({3, 32, 32});
+  const ChipPlan plan = make_plan(make_resnet(), quiet_hardware());
+  const std::vector<ChipResult> results = test_all(plan, task, {{0, 10}, 0, 5});
+  ASSERT_EQ(results.size(), 2U);
+  for (const ChipResult& result : results) EXPECT_EQ(result.agreement, 1);
+  for (const LayerQuality& layer : layer_quality(plan, {{task.images()}}, 0)) {
+    EXPECT_GT(layer.own, 100) << layer.name;
+    EXPECT_GT(layer.total, 80) << layer.name;
+  }
+}
+
+TEST(TestChip, ResultsDoNotDependOnTheBatchSizeNorOnTimesDoneBefore) {
+  const OwnLabels task({3, 32, 32});
+  Hardware hardware;
+  hardware.device = Device("hfox_neurram_wan2022");
+  hardware.mapping.scale = ScalePer::kColumn;
+  const ChipPlan plan = make_plan(make_resnet(), hardware);
+  const auto all = test_all(plan, task, {{1, 3600}, 0, 12});
+  const auto cut = test_all(plan, task, {{1, 3600}, 0, 5});
+  ASSERT_EQ(all.size(), 2U);
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_NEAR(all[i].figures[0].second, cut[i].figures[0].second, 1e-5);
+  }
+  EXPECT_NE(all[0].figures[0].second, all[1].figures[0].second);  // it has aged
+  std::vector<ChipResult> late;
+  const Score exact = task.score(exact_outputs(plan.network, task, 5, 0));
+  test_chip(plan,
+            task,
+            {{task.images()}},
+            exact.predictions,
+            {{1, 3600}, 0, 12},
+            1,
+            {1},
+            [&](const auto& r) { late.push_back(r); });
+  ASSERT_EQ(late.size(), 1U);
+  EXPECT_EQ(late[0].figures[0].second, all[1].figures[0].second);
+}
+
+/// A chip whose cells all lost `share` of their conductance would do this to every product.
+class Calibrated : public testing::Test {
+ protected:
+  Calibrated() : network_(make_resnet()), task_({3, 32, 32}) {}
+
+  /// Error of the logits on a chip of programming noise, calibrated by `options`.
+  double error(const CalibrationOptions& options) {
+    ParamList params;
+    Hardware hardware = quiet_hardware();
+    hardware.device = Device("pcm_nandakumar2019");
+    hardware.device.describe(params);
+    Network mapped = mapped_network(network_, options).clone();
+    std::vector<Placement> placements;
+    for (const StoredProduct& stored : mapped.products()) {
+      placements.push_back({true, hardware, largest_weight(stored, ScalePer::kTensor)});
+    }
+    const torch::NoGradGuard no_grad;
+    Chip chip(mapped, placements, 3, 1);
+    chip.program(mapped);
+    chip.age_to(0);
+    Calibration calibration(options, chip, mapped, {{task_.images()}});
+    chip.age_to(86400);
+    calibration.compensate_drift();
+    const Tensor y = chip.forward(mapped, std::vector<Tensor>{task_.images()}, {})[0];
+    const Tensor exact = network_.forward(task_.images());
+    return ((y - exact).norm() / exact.norm()).item<double>();
+  }
+
+  Network network_;
+  OwnLabels task_;
+};
+
+TEST_F(Calibrated, DriftCompensationUndoesMostOfTheDriftOfPcm) {
+  CalibrationOptions options;
+  const double without = error(options);
+  options.has_drift_compensation = true;
+  EXPECT_LT(error(options), 0.5 * without);
+}
+
+TEST(Calibration, ColumnCorrectionFindsTheGainOfACoarseWindow) {
+  // A window of half the largest weight clips; the best line through the outputs has a gain above one.
+  Network network = make_network("lenet_wu2023");
+  network.initialise(Rng(1));
+  std::vector<Placement> placements;
+  for (const StoredProduct& stored : network.products()) {
+    placements.push_back(
+        {true, quiet_hardware(), 0.5 * largest_weight(stored, ScalePer::kTensor)});
+  }
+  const Tensor x = Rng(4).uniform({64, 1, 28, 28});
+  const torch::NoGradGuard no_grad;
+  const auto error = [&](CalibrationOptions::Columns columns) {
+    CalibrationOptions options;
+    options.columns = columns;
+    Chip chip(network, placements, 3, 1);
+    chip.program(network);
+    const Calibration calibration(options, chip, network, {{x}});
+    return (chip.forward(network, std::vector<Tensor>{x}, {})[0] - network.forward(x)).norm().item<double>();
+  };
+  const double none = error(CalibrationOptions::Columns::kNone);
+  const double gain = error(CalibrationOptions::Columns::kGain);
+  const double line = error(CalibrationOptions::Columns::kGainAndOffset);
+  EXPECT_LT(gain, none);
+  EXPECT_LT(line, gain);
+}
+
+TEST(Calibration, BatchNormIsReestimatedToTheStatisticsOfTheChip) {
+  // With untrained statistics (mean 0, variance 1) the re-estimated ones are those of the data.
+  Network network = make_resnet();
+  CalibrationOptions options;
+  options.batch_norm = CalibrationOptions::BatchNorm::kReestimated;
+  std::vector<Placement> placements;
+  for (const StoredProduct& stored : network.products()) {
+    placements.push_back({true, quiet_hardware(), largest_weight(stored, ScalePer::kTensor)});
+  }
+  const torch::NoGradGuard no_grad;
+  Chip chip(network, placements, 3, 1);
+  chip.program(network);
+  const Tensor x = Rng(4).uniform({8, 3, 32, 32});
+  const Calibration calibration(options, chip, network, {{x}});
+  const std::size_t norm = network.find("bn1");
+  Tensor outputs;
+  network.forward(x, {}, [&](std::size_t node, const Tensor& y) {
+    if (node == norm) outputs = y;
+  });
+  EXPECT_LT(outputs.mean({0, 2, 3}).abs().max().item<double>(), 1e-3);
+  EXPECT_NEAR(outputs.var().item<double>(), 1, 1e-2);
+}
+
+TEST(Agreement, CountsEqualPredictions) {
+  EXPECT_DOUBLE_EQ(agreement({"1", "2", "3", "4"}, {"1", "2", "0", "4"}), 0.75);
+}
+
+}  // namespace
+}  // namespace crossloom

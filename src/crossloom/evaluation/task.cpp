@@ -1,0 +1,57 @@
+#include "crossloom/evaluation/task.h"
+
+#include "crossloom/data/batch_loader.h"
+
+namespace crossloom {
+
+void ImageTask::for_each_batch(const Network& network,
+                               std::int64_t batch_size,
+                               std::int64_t count,
+                               const Use& use) const {
+  const std::int64_t last = count > 0 ? std::min(count, size()) : size();
+  BatchLoader loader(*examples_, batch_size);
+  ImageBatch batch;
+  while (loader.next(batch) && batch.first < last) {
+    const std::int64_t rest = std::min(batch.images.size(0), last - batch.first);
+    use(batch.first, {network.prepare(batch.images.slice(0, 0, rest))});
+  }
+}
+
+Score ImageTask::score(const std::vector<Tensor>& outputs) const {
+  const Tensor& logits = outputs.at(0);
+  const std::int64_t count = logits.size(0);
+  const std::int64_t classes = logits.size(1);
+  std::vector<std::int64_t> labels;
+  for (std::int64_t i = 0; i < count; ++i) labels.push_back(examples_->label(i));
+  const Tensor wanted = torch::tensor(labels, torch::kLong).unsqueeze(1);
+  const Tensor best = std::get<1>(logits.topk(std::min<std::int64_t>(5, classes), 1));
+  const Tensor is_right = best.eq(wanted);
+  Score score;
+  score.figures.emplace_back("top1", is_right.select(1, 0).to(torch::kDouble).mean().item<double>());
+  if (classes >= 100) {
+    score.figures.emplace_back("top5", is_right.any(1).to(torch::kDouble).mean().item<double>());
+  }
+  for (std::int64_t i = 0; i < count; ++i) {
+    score.predictions.push_back(std::to_string(best[i][0].item<std::int64_t>()));
+  }
+  return score;
+}
+
+double agreement(const std::vector<std::string>& predictions,
+                 const std::vector<std::string>& reference) {
+  TORCH_CHECK(predictions.size() == reference.size() && !predictions.empty());
+  std::size_t same = 0;
+  for (std::size_t i = 0; i < predictions.size(); ++i) same += predictions[i] == reference[i];
+  return static_cast<double>(same) / static_cast<double>(predictions.size());
+}
+
+std::unique_ptr<Task> open_task(const std::string& data,
+                                TaskPart part,
+                                const Network& network,
+                                const DataOptions& options) {
+  const Subset subset = part == TaskPart::kTest ? Subset::kTest : Subset::kTrain;
+  return std::make_unique<ImageTask>(
+      open_examples(data, subset, network.input_size(), options));
+}
+
+}  // namespace crossloom

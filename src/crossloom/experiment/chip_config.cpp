@@ -1,0 +1,185 @@
+#include "crossloom/experiment/chip_config.h"
+
+#include "crossloom/experiment/toml.h"
+
+namespace crossloom {
+namespace {
+
+/// One table of parameters, declared by `declare`.
+template <class Declare>
+void section(const VisitSection& visit, const std::string& title, const Declare& declare) {
+  ParamList params;
+  declare(params);
+  visit(title, params);
+}
+
+/// The parts of `values` that describe hardware.
+Json hardware_tables(const Json& values) {
+  Json tables = Json::object();
+  HardwareConfig().for_each_section([&](const std::string& name, ParamList&) {
+    if (values.contains(name)) tables[name] = values.at(name);
+  });
+  return tables;
+}
+
+HardwareConfig make_hardware(const std::vector<Json>& layers_of_values) {
+  HardwareConfig config;
+  for (const Json& values : layers_of_values) {
+    config.choose_device(values);
+    assign_sections(values, [&](const VisitSection& visit) { config.for_each_section(visit); });
+  }
+  config.hardware.validate();
+  return config;
+}
+
+}  // namespace
+
+std::string text_at(const Json& values,
+                    const std::string& section,
+                    const std::string& key,
+                    const std::string& fallback) {
+  const auto table = values.find(section);
+  if (table == values.end() || !table->is_object() || !table->contains(key)) return fallback;
+  const Json& value = (*table)[key];
+  if (!value.is_string()) {
+    throw ConfigError("invalid " + section + "." + key + " = " + value.dump() +
+                      " (not a text); give a name");
+  }
+  return value.get<std::string>();
+}
+
+void assign_sections(const Json& values,
+                     const std::function<void(const VisitSection&)>& for_each_section) {
+  std::string sections;
+  Json left = values;
+  for_each_section([&](const std::string& name, ParamList& params) {
+    sections += (sections.empty() ? "" : ", ") + name;
+    if (!left.contains(name)) return;
+    if (!left[name].is_object()) {
+      throw ConfigError("[" + name + "] is a value (it names a table of parameters); write [" +
+                        name + "] on a line of its own");
+    }
+    try {
+      params.assign(left[name]);
+    } catch (const ConfigError& error) {
+      throw ConfigError("[" + name + "] " + error.what());
+    }
+    left.erase(name);
+  });
+  if (!left.empty()) {
+    throw ConfigError("unknown table [" + left.begin().key() +
+                      "] (nothing is declared there); use one of: " + sections);
+  }
+}
+
+Json with_overrides(Json values, const std::vector<std::string>& overrides) {
+  for (const std::string& text : overrides) {
+    const auto dot = text.find('.');
+    const auto equals = text.find('=');
+    if (dot == std::string::npos || equals == std::string::npos || equals < dot) {
+      throw ConfigError("cannot use --set " + text + " (not of the form section.key=value); give " +
+                        "for example --set adc.bits=6");
+    }
+    values[text.substr(0, dot)][text.substr(dot + 1, equals - dot - 1)] =
+        parse_toml_value(text.substr(equals + 1));
+  }
+  return values;
+}
+
+void HardwareConfig::choose_device(const Json& values) {
+  const std::string name = text_at(values, "device", "model", device_name);
+  if (name == device_name) return;
+  hardware.device = Device(name);
+  device_name = name;
+}
+
+void HardwareConfig::for_each_section(const VisitSection& visit) {
+  section(visit, "device", [&](ParamList& params) {
+    params.add("model", device_name, "device model, see `crossloom devices`");
+    hardware.device.describe(params);
+  });
+  section(visit, "array", [&](ParamList& params) {
+    hardware.array.describe(params);
+    params.add_choice<Fidelity>(
+        "fidelity",
+        hardware.fidelity,
+        {{"statistical", Fidelity::kStatistical}, {"behavioural", Fidelity::kBehavioural}},
+        "statistical: one product with noisy weights; behavioural: every "
+        "crossbar with its converters");
+  });
+  section(visit, "mapping", [&](ParamList& params) { hardware.mapping.describe(params); });
+  section(visit, "dac", [&](ParamList& params) { hardware.dac.describe(params); });
+  section(visit, "adc", [&](ParamList& params) { hardware.adc.describe(params); });
+}
+
+void ChipConfig::for_each_section(const VisitSection& visit) {
+  base_.for_each_section(visit);
+  section(visit, "layers", [&](ParamList& params) { layers.describe(params); });
+  section(visit, "calibration", [&](ParamList& params) { calibration.describe(params); });
+}
+
+void ChipConfig::assign(const Json& values) {
+  Json rest = values;
+  if (rest.contains("layer")) {
+    own_ = rest["layer"];
+    rest.erase("layer");
+    if (!own_.is_object()) {
+      throw ConfigError(
+          "[layer] is a value (it names layers with hardware of their own); write "
+          "[layer.\"PATTERN\".adc]");
+    }
+  }
+  base_.choose_device(rest);
+  assign_sections(rest, [&](const VisitSection& visit) { for_each_section(visit); });
+  base_.hardware.validate();
+  base_values_ = hardware_tables(this->values());
+  for (const auto& item : own_.items()) make_hardware({base_values_, item.value()});
+}
+
+Json ChipConfig::values() {
+  Json values = Json::object();
+  for_each_section([&](const std::string& name, ParamList& params) { values[name] = params.values(); });
+  if (!own_.empty()) values["layer"] = own_;
+  return values;
+}
+
+std::vector<Placement> ChipConfig::place(const Network& network) const {
+  const std::vector<bool> is_analog = layers.choose(network);
+  std::vector<std::vector<Json>> layers_of_values(is_analog.size(), {base_values_});
+  for (const auto& item : own_.items()) {
+    const std::vector<std::size_t> found = matching_products(network, item.key());
+    if (found.empty()) {
+      throw ConfigError("[layer.\"" + item.key() + "\"] fits no product of " + network.name() +
+                        " (a misspelt name?); `crossloom inspect` lists them");
+    }
+    for (const std::size_t index : found) layers_of_values[index].push_back(item.value());
+  }
+  std::vector<Placement> placements;
+  for (std::size_t i = 0; i < is_analog.size(); ++i) {
+    Placement placement;
+    placement.is_analog = is_analog[i];
+    placement.hardware = make_hardware(layers_of_values[i]).hardware;
+    placement.w_max =
+        largest_weight(network.products()[i], placement.hardware.mapping.scale);
+    if (placement.is_analog) {
+      tile_product(network.products()[i].geometry,
+                   placement.hardware.array,
+                   placement.hardware.mapping.num_slices());
+    }
+    placements.push_back(placement);
+  }
+  return placements;
+}
+
+ChipConfig load_chip_config(const std::filesystem::path& path,
+                            const std::vector<std::string>& overrides) {
+  ChipConfig config;
+  try {
+    config.assign(with_overrides(read_toml(path), overrides));
+  } catch (const ConfigError& error) {
+    throw ConfigError(path.string() + ": " + error.what());
+  }
+  return config;
+}
+
+}  // namespace crossloom

@@ -1,0 +1,186 @@
+// An evaluation from top to bottom: network, examples, chips, statistics.
+
+#include "crossloom/experiment/evaluation_run.h"
+
+#include <algorithm>
+
+#include "crossloom/core/files.h"
+#include "crossloom/core/interrupt.h"
+#include "crossloom/core/units.h"
+#include "crossloom/evaluation/evaluate.h"
+#include "crossloom/evaluation/statistics.h"
+#include "crossloom/experiment/chip_config.h"
+#include "crossloom/experiment/run_folder.h"
+#include "crossloom/network/model.h"
+
+namespace crossloom {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kRequest = "request.json";
+constexpr const char* kResults = "results.jsonl";
+constexpr const char* kSummary = "evaluation.json";
+
+/// Results on chips, in a file as they come when there is a folder for them.
+class ResultFile {
+ public:
+  ResultFile(const fs::path& folder, const Json& request, bool may_resume) : folder_(folder) {
+    if (folder_.empty()) return;
+    const fs::path given = folder_ / kRequest;
+    if (fs::exists(given)) {
+      if (!may_resume) {
+        throw ConfigError(folder_.string() +
+                          " holds an evaluation already (it would be mixed with another); give "
+                          "--resume to go on with it, or another --out");
+      }
+      if (Json::parse(read_file(given), nullptr, false) != request) {
+        throw ConfigError(folder_.string() +
+                          " holds another evaluation (model, data, chip or options differ); give "
+                          "another --out");
+      }
+    }
+    fs::create_directories(folder_);
+    write_file(given, request.dump(2) + "\n");
+    std::string finished;  // without the piece of a line that a killed process may have left
+    for (const Json& line : read_json_lines(folder_ / kResults)) {
+      lines_.push_back(line);
+      finished += line.dump() + "\n";
+    }
+    write_file(folder_ / kResults, finished);
+  }
+
+  void add(const Json& line) {
+    lines_.push_back(line);
+    if (!folder_.empty()) append_line(folder_ / kResults, line.dump());
+  }
+
+  const std::vector<Json>& lines() const { return lines_; }
+
+  /// Times at which `chip` has been tested.
+  std::vector<double> times_of(std::int64_t chip) const {
+    std::vector<double> times;
+    for (const Json& line : lines_) {
+      if (line.at("chip") == chip) times.push_back(line.at("time_s").get<double>());
+    }
+    return times;
+  }
+
+ private:
+  fs::path folder_;
+  std::vector<Json> lines_;
+};
+
+Json to_json(const std::vector<std::pair<std::string, double>>& figures) {
+  Json json = Json::object();
+  for (const auto& [name, value] : figures) json[name] = value;
+  return json;
+}
+
+/// Statistics over chips of every figure, at each time.
+Json summarise_chips(const std::vector<Json>& lines, const std::vector<double>& times) {
+  Json table = Json::array();
+  for (const double time : times) {
+    std::map<std::string, std::vector<double>> values;
+    std::vector<std::string> order;
+    for (const Json& line : lines) {
+      if (line.at("time_s").get<double>() != time) continue;
+      for (const auto& item : line.items()) {
+        if (item.key() == "chip" || item.key() == "time_s") continue;
+        if (values[item.key()].empty()) order.push_back(item.key());
+        values[item.key()].push_back(item.value().get<double>());
+      }
+    }
+    Json row = {{"time_s", time}};
+    for (const std::string& name : order) row[name] = crossloom::to_json(summarise(values[name]));
+    table.push_back(row);
+  }
+  return table;
+}
+
+/// Time after a write up to which the laws of `device` are known [s].
+double longest_time(const Device& device) {
+  return Registry<DeviceModel>::instance().create(device.name())->max_elapsed();
+}
+
+InputBatches calibration_inputs(const EvaluationRequest& request,
+                                const Network& network,
+                                const CalibrationOptions& options) {
+  InputBatches batches;
+  const auto task = open_task(request.data, TaskPart::kCalibration, network, request.data_options);
+  task->for_each_batch(network, options.batch_size, options.examples, [&](auto, const auto& inputs) {
+    batches.push_back(inputs);
+  });
+  return batches;
+}
+
+Json request_as_json(const EvaluationRequest& request, ChipConfig& chip) {
+  return {{"model", request.model},      {"weights", request.weights.string()},
+          {"data", request.data},        {"chip", chip.values()},
+          {"count", request.count},      {"seed", request.seed},
+          {"times_s", request.times}};
+}
+
+}  // namespace
+
+Json run_evaluation(const EvaluationRequest& request, Progress& progress) {
+  std::vector<double> times = request.times;
+  std::sort(times.begin(), times.end());
+  const Network network = open_model(request.model, request.weights, request.data_options.data_dir);
+  ChipConfig chip;
+  ChipPlan plan{network, {}, {}, request.seed};
+  if (request.chips > 0) {
+    chip = load_chip_config(request.chip, request.overrides);
+    plan.calibration = chip.calibration;
+    plan.placements = chip.place(mapped_network(network, chip.calibration));
+    const double longest = longest_time(chip.hardware().device);
+    if (!times.empty() && times.back() > longest) {
+      throw ConfigError("the device " + chip.hardware().device.name() + " is known up to " +
+                        format_quantity(longest, "s") + " after a write (asked for " +
+                        format_quantity(times.back(), "s") + "); give earlier --times");
+    }
+  }
+  const auto task = open_task(request.data, TaskPart::kTest, network, request.data_options);
+  ResultFile results(request.out, request_as_json(request, chip), request.may_resume);
+
+  const Network exact = fold_batch_norm(network);
+  const Score digital =
+      task->score(exact_outputs(exact, *task, request.batch_size, request.count));
+  Json summary = {{"model", network.name()},
+                  {"data", task->provenance()},
+                  {"examples", digital.predictions.size()},
+                  {"exact", to_json(digital.figures)}};
+  progress.say("exact: " + digital.figures[0].first + " " +
+               std::to_string(100 * digital.accuracy()).substr(0, 5) + " %");
+  if (request.chips > 0) {
+    const InputBatches calibration = calibration_inputs(request, network, plan.calibration);
+    const TestOptions options = {times, request.count, request.batch_size};
+    const auto total = request.chips * static_cast<std::int64_t>(times.size());
+    for (std::int64_t number = 1; number <= request.chips; ++number) {
+      const std::vector<double> done = results.times_of(number);
+      if (done.size() >= times.size()) continue;
+      test_chip(plan,
+                *task,
+                calibration,
+                digital.predictions,
+                options,
+                number,
+                done,
+                [&](const ChipResult& result) {
+                  results.add(crossloom::to_json(result));
+                  progress.step("chips", static_cast<std::int64_t>(results.lines().size()), total);
+                });
+    }
+    summary["chips"] = request.chips;
+    summary["times"] = summarise_chips(results.lines(), times);
+    summary["layers"] = Json::array();
+    for (const LayerQuality& layer : layer_quality(plan, calibration, times.front())) {
+      summary["layers"].push_back(
+          {{"name", layer.name}, {"own_snr_dB", layer.own}, {"total_snr_dB", layer.total}});
+    }
+  }
+  if (!request.out.empty()) write_file(request.out / kSummary, summary.dump(2) + "\n");
+  return summary;
+}
+
+}  // namespace crossloom

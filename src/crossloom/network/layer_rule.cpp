@@ -1,0 +1,54 @@
+#include "crossloom/network/layer_rule.h"
+
+namespace crossloom {
+namespace {
+
+/// Whether `text` is `pattern`, in which * stands for any characters.
+bool is_match(const char* pattern, const char* text) {
+  if (*pattern == '\0') return *text == '\0';
+  if (*pattern == '*') {
+    return is_match(pattern + 1, text) || (*text != '\0' && is_match(pattern, text + 1));
+  }
+  return *pattern == *text && is_match(pattern + 1, text + 1);
+}
+
+}  // namespace
+
+void LayerRule::describe(ParamList& params) {
+  params.add("analog",
+             analog,
+             "products on crossbars: names with *, @first, @last, @depthwise (the rest is digital)");
+  params.add("digital", digital, "exceptions of analog, in the same form");
+}
+
+std::vector<std::size_t> matching_products(const Network& network, const std::string& pattern) {
+  std::vector<std::size_t> found;
+  const std::size_t count = network.products().size();
+  for (std::size_t i = 0; i < count; ++i) {
+    const bool fits = (pattern == "@first" && i == 0) || (pattern == "@last" && i + 1 == count) ||
+                      (pattern == "@depthwise" && network.products()[i].geometry.is_depthwise()) ||
+                      is_match(pattern.c_str(), network.product_name(i).c_str());
+    if (fits) found.push_back(i);
+  }
+  return found;
+}
+
+std::vector<bool> LayerRule::choose(const Network& network) const {
+  std::vector<bool> is_analog(network.products().size(), false);
+  const auto set = [&](const std::vector<std::string>& patterns, bool value) {
+    for (const std::string& pattern : patterns) {
+      const std::vector<std::size_t> found = matching_products(network, pattern);
+      // A word may fit nothing (a network without depthwise products); a name may not.
+      if (found.empty() && pattern != "*" && pattern[0] != '@') {
+        throw ConfigError("the pattern '" + pattern + "' of [layers] fits no product of " +
+                          network.name() + " (a misspelt name?); `crossloom inspect` lists them");
+      }
+      for (const std::size_t index : found) is_analog[index] = value;
+    }
+  };
+  set(analog, true);
+  set(digital, false);
+  return is_analog;
+}
+
+}  // namespace crossloom
