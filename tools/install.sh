@@ -7,7 +7,7 @@ packages=(
   libtorch-dev        # tensors, autograd
   libopenblas0-openmp # the default OpenBLAS fights with LibTorch's threads
   librandom123-dev libcurl4-openssl-dev libssl-dev zlib1g-dev
-  libjpeg62-turbo-dev libpng-dev
+  libjpeg62-turbo-dev libpng-dev libicu-dev
   nlohmann-json3-dev libtomlplusplus-dev libcli11-dev
   libgtest-dev libbenchmark-dev
 )
