@@ -11,7 +11,7 @@ packages=(
   nlohmann-json3-dev libtomlplusplus-dev libcli11-dev
   libgtest-dev libbenchmark-dev
 )
-[ "${1:-}" = "--with-tests" ] && packages+=(chromium ngspice)
+[ "${1:-}" = "--with-tests" ] && packages+=(chromium ngspice clang libclang-rt-14-dev)
 # Any node from 18 on builds the report's page.
 command -v npm >/dev/null || packages+=(nodejs npm)
 
