@@ -7,11 +7,11 @@ packages=(
   libtorch-dev        # tensors, autograd
   libopenblas0-openmp # the default OpenBLAS fights with LibTorch's threads
   librandom123-dev libcurl4-openssl-dev libssl-dev zlib1g-dev
-  libjpeg62-turbo-dev libpng-dev
+  libjpeg62-turbo-dev libpng-dev libicu-dev
   nlohmann-json3-dev libtomlplusplus-dev libcli11-dev
   libgtest-dev libbenchmark-dev
 )
-[ "${1:-}" = "--with-tests" ] && packages+=(chromium ngspice)
+[ "${1:-}" = "--with-tests" ] && packages+=(chromium ngspice clang libclang-rt-14-dev)
 # Any node from 18 on builds the report's page.
 command -v npm >/dev/null || packages+=(nodejs npm)
 
