@@ -18,7 +18,7 @@ namespace {
 
 struct EvaluateArguments {
   EvaluationRequest request;
-  std::string weights, chip, out, data_dir, times = "1s";
+  std::string weights, chip, out, data_dir, predictions, times = "1s";
   int threads = 0;
   bool is_json = false;
   bool has_layers = false;
@@ -93,6 +93,22 @@ void print_last_line(const Json& summary) {
               exact);
 }
 
+void score_file(const EvaluateArguments& given) {
+  const Json scores =
+      score_prediction_file(given.request.data, given.predictions, given.request.data_options);
+  if (given.is_json) {
+    std::printf("%s\n", scores.dump(2).c_str());
+    return;
+  }
+  for (const auto& item : scores.items()) {
+    std::printf("  %-12s exact %.2f %%  f1 %.2f %%  of %lld questions\n",
+                item.key().c_str(),
+                item.value()["exact"].get<double>(),
+                item.value()["f1"].get<double>(),
+                item.value()["total"].get<long long>());
+  }
+}
+
 void evaluate(EvaluateArguments& given) {
   use_threads(given.threads);
   EvaluationRequest& request = given.request;
@@ -102,6 +118,10 @@ void evaluate(EvaluateArguments& given) {
   request.times = parse_times(given.times);
   request.data_options.data_dir = given.data_dir;
   request.data_options.may_download = !given.offline;
+  if (!given.predictions.empty()) return score_file(given);
+  if (request.model.empty()) {
+    throw ConfigError("no network is given (there is nothing to evaluate); give --model NAME");
+  }
   if (request.chips > 0 && given.chip.empty()) {
     throw ConfigError(
         "no chip is given (--chips is above 0); give --chip FILE, or --chips 0 for the exact "
@@ -142,7 +162,7 @@ void add_evaluate_command(CLI::App& app) {
   CLI::App* command =
       app.add_subcommand("evaluate", "accuracy of a trained network on many simulated chips");
   EvaluationRequest& request = given->request;
-  command->add_option("--model", request.model, "built-in network, or an ONNX file")->required();
+  command->add_option("--model", request.model, "built-in network, or an ONNX file");
   command->add_option("--weights", given->weights, "safetensors or PyTorch state dict");
   command
       ->add_option("--data",
@@ -150,6 +170,7 @@ void add_evaluate_command(CLI::App& app) {
                    "NAME[:FOLDER]: mnist, fashion_mnist, cifar10, cifar100, imagenet, squad, or "
                    "images:FOLDER")
       ->required();
+  command->add_option("--predictions", given->predictions, "score this file of answers to squad");
   command->add_option("--chip", given->chip, "chip file (TOML)");
   command->add_option("--set", request.overrides, "section.key=value, wins over the chip file")
       ->take_all();

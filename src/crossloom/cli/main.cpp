@@ -8,9 +8,9 @@
 #include <c10/util/Exception.h>
 
 #include "crossloom/cli/commands.h"
-#include "crossloom/core/library_settings.h"
 #include "crossloom/core/errors.h"
 #include "crossloom/core/interrupt.h"
+#include "crossloom/core/library_settings.h"
 
 namespace {
 

@@ -65,7 +65,8 @@ std::map<std::size_t, std::pair<Tensor, Tensor>> batch_norm_statistics(Network& 
 }  // namespace
 
 void CalibrationOptions::describe(ParamList& params) {
-  params.add("examples", examples, {1, 1e6}, "1", "inputs without labels that a chip is set up with");
+  params.add(
+      "examples", examples, {1, 1e6}, "1", "inputs without labels that a chip is set up with");
   params.add("batch_size", batch_size, {1, 1e5}, "1", "of them at a time");
   params.add_choice<BatchNorm>("batch_norm",
                                batch_norm,

@@ -7,7 +7,8 @@
 
 namespace crossloom {
 
-/// What a chip may be given in the digital domain once it is programmed, from inputs without labels.
+/// What a chip may be given in the digital domain once it is programmed, from inputs without
+/// labels.
 struct CalibrationOptions {
   enum class BatchNorm {
     kFolded,       // into the weights, before mapping
@@ -35,15 +36,18 @@ using InputBatches = std::vector<std::vector<Tensor>>;
 /// Calibrates one freshly programmed chip, and keeps what drift compensation compares with.
 ///
 /// Column correction is the least-squares line from what the converters gave to what the exact
-/// product of the same inputs is. Drift compensation is one factor per product and time: by how much
-/// the mean size of its outputs, against that of the exact product, has changed since programming.
-/// Source of the latter: V. Joshi et al., Nat. Commun. 11, 2473 (2020),
+/// product of the same inputs is. Drift compensation is one factor per product and time: by how
+/// much the mean size of its outputs, against that of the exact product, has changed since
+/// programming. Source of the latter: V. Joshi et al., Nat. Commun. 11, 2473 (2020),
 /// doi:10.1038/s41467-020-16108-9.
 class Calibration {
  public:
   /// Sets the ranges of the converters, the corrections and the batch normalisations of `network`,
   /// which must be a copy of its own for each chip.
-  Calibration(const CalibrationOptions& options, Chip& chip, Network& network, InputBatches batches);
+  Calibration(const CalibrationOptions& options,
+              Chip& chip,
+              Network& network,
+              InputBatches batches);
 
   /// To be called whenever the chip has aged.
   void compensate_drift();

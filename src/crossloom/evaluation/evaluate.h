@@ -12,7 +12,7 @@ namespace crossloom {
 
 /// A network and the chips it is put on.
 struct ChipPlan {
-  Network network;                   // as given, batch normalisations unfolded
+  Network network;                    // as given, batch normalisations unfolded
   std::vector<Placement> placements;  // of the products of `mapped_network`
   CalibrationOptions calibration;
   std::uint64_t seed = 0;
@@ -50,9 +50,9 @@ struct TestOptions {
   std::int64_t batch_size = 50;
 };
 
-/// Programs chip `number` once, calibrates it with the inputs `calibration`, and tests it at each of
-/// the times that is not in `done`. Calls `report` after each. Throws `Interrupted` when the user
-/// asks to stop.
+/// Programs chip `number` once, calibrates it with the inputs `calibration`, and tests it at each
+/// of the times that is not in `done`. Calls `report` after each. Throws `Interrupted` when the
+/// user asks to stop.
 void test_chip(const ChipPlan& plan,
                const Task& task,
                const InputBatches& calibration,

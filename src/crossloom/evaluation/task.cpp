@@ -1,6 +1,7 @@
 #include "crossloom/evaluation/task.h"
 
 #include "crossloom/data/batch_loader.h"
+#include "crossloom/evaluation/squad_task.h"
 
 namespace crossloom {
 
@@ -27,7 +28,8 @@ Score ImageTask::score(const std::vector<Tensor>& outputs) const {
   const Tensor best = std::get<1>(logits.topk(std::min<std::int64_t>(5, classes), 1));
   const Tensor is_right = best.eq(wanted);
   Score score;
-  score.figures.emplace_back("top1", is_right.select(1, 0).to(torch::kDouble).mean().item<double>());
+  score.figures.emplace_back("top1",
+                             is_right.select(1, 0).to(torch::kDouble).mean().item<double>());
   if (classes >= 100) {
     score.figures.emplace_back("top5", is_right.any(1).to(torch::kDouble).mean().item<double>());
   }
@@ -49,9 +51,15 @@ std::unique_ptr<Task> open_task(const std::string& data,
                                 TaskPart part,
                                 const Network& network,
                                 const DataOptions& options) {
+  if (data == "squad" || data.rfind("squad:", 0) == 0) {
+    return std::make_unique<SquadTask>(find_squad(data, options), network);
+  }
+  if (network.input_size().size() != 3) {
+    throw ConfigError("the network " + network.name() +
+                      " does not take images (its inputs are tokens); give --data squad");
+  }
   const Subset subset = part == TaskPart::kTest ? Subset::kTest : Subset::kTrain;
-  return std::make_unique<ImageTask>(
-      open_examples(data, subset, network.input_size(), options));
+  return std::make_unique<ImageTask>(open_examples(data, subset, network.input_size(), options));
 }
 
 }  // namespace crossloom

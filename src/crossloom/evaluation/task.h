@@ -60,8 +60,8 @@ class ImageTask final : public Task {
 /// Which examples of a data set: those it is tested on, or others, to set up chips with.
 enum class TaskPart { kTest, kCalibration };
 
-/// What `data`, NAME[:FOLDER], is for `network` (see `open_examples`). Throws `ConfigError` when
-/// there are no such data, or the network has other inputs.
+/// What `data`, NAME[:FOLDER], is for `network` (see `open_examples` and `find_squad`). Throws
+/// `ConfigError` when there are no such data, or the network has other inputs.
 std::unique_ptr<Task> open_task(const std::string& data,
                                 TaskPart part,
                                 const Network& network,

@@ -138,7 +138,8 @@ void ChipConfig::assign(const Json& values) {
 
 Json ChipConfig::values() {
   Json values = Json::object();
-  for_each_section([&](const std::string& name, ParamList& params) { values[name] = params.values(); });
+  for_each_section(
+      [&](const std::string& name, ParamList& params) { values[name] = params.values(); });
   if (!own_.empty()) values["layer"] = own_;
   return values;
 }
@@ -159,8 +160,7 @@ std::vector<Placement> ChipConfig::place(const Network& network) const {
     Placement placement;
     placement.is_analog = is_analog[i];
     placement.hardware = make_hardware(layers_of_values[i]).hardware;
-    placement.w_max =
-        largest_weight(network.products()[i], placement.hardware.mapping.scale);
+    placement.w_max = largest_weight(network.products()[i], placement.hardware.mapping.scale);
     if (placement.is_analog) {
       tile_product(network.products()[i].geometry,
                    placement.hardware.array,

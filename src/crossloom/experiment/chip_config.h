@@ -26,9 +26,9 @@ struct HardwareConfig {
 
 /// A chip and how a network is put on it: the contents of a chip file.
 ///
-/// Besides the tables of the hardware it has [layers], which products are analog, [calibration], and
-/// for layers with hardware of their own [layer."PATTERN".SECTION], which wins over SECTION for the
-/// products that PATTERN fits (see `LayerRule`); later patterns win over earlier ones.
+/// Besides the tables of the hardware it has [layers], which products are analog, [calibration],
+/// and for layers with hardware of their own [layer."PATTERN".SECTION], which wins over SECTION for
+/// the products that PATTERN fits (see `LayerRule`); later patterns win over earlier ones.
 class ChipConfig {
  public:
   LayerRule layers;
@@ -38,8 +38,8 @@ class ChipConfig {
 
   void for_each_section(const VisitSection& visit);
 
-  /// Assigns the tables of `values`; throws `ConfigError` naming the first key that is unknown, of a
-  /// wrong unit or out of bounds.
+  /// Assigns the tables of `values`; throws `ConfigError` naming the first key that is unknown, of
+  /// a wrong unit or out of bounds.
   void assign(const Json& values);
 
   /// All values as they stand, in SI.

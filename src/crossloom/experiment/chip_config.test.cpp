@@ -89,7 +89,8 @@ TEST(ChipConfig, MistakesAreNamed) {
 TEST(ChipConfig, ShippedChipsAreValid) {
   namespace fs = std::filesystem;
   int count = 0;
-  for (const auto& entry : fs::directory_iterator(fs::path(CROSSLOOM_SOURCE_DIR) / "configs/chips")) {
+  for (const auto& entry :
+       fs::directory_iterator(fs::path(CROSSLOOM_SOURCE_DIR) / "configs/chips")) {
     ChipConfig chip = load_chip_config(entry.path(), {});
     EXPECT_FALSE(chip.place(make_network("resnet20_cifar10")).empty());
     ++count;

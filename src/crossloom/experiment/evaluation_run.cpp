@@ -7,7 +7,9 @@
 #include "crossloom/core/files.h"
 #include "crossloom/core/interrupt.h"
 #include "crossloom/core/units.h"
+#include "crossloom/data/squad_metric.h"
 #include "crossloom/evaluation/evaluate.h"
+#include "crossloom/evaluation/squad_task.h"
 #include "crossloom/evaluation/statistics.h"
 #include "crossloom/experiment/chip_config.h"
 #include "crossloom/experiment/run_folder.h"
@@ -108,16 +110,20 @@ InputBatches calibration_inputs(const EvaluationRequest& request,
                                 const CalibrationOptions& options) {
   InputBatches batches;
   const auto task = open_task(request.data, TaskPart::kCalibration, network, request.data_options);
-  task->for_each_batch(network, options.batch_size, options.examples, [&](auto, const auto& inputs) {
-    batches.push_back(inputs);
-  });
+  task->for_each_batch(
+      network, options.batch_size, options.examples, [&](auto, const auto& inputs) {
+        batches.push_back(inputs);
+      });
   return batches;
 }
 
 Json request_as_json(const EvaluationRequest& request, ChipConfig& chip) {
-  return {{"model", request.model},      {"weights", request.weights.string()},
-          {"data", request.data},        {"chip", chip.values()},
-          {"count", request.count},      {"seed", request.seed},
+  return {{"model", request.model},
+          {"weights", request.weights.string()},
+          {"data", request.data},
+          {"chip", chip.values()},
+          {"count", request.count},
+          {"seed", request.seed},
           {"times_s", request.times}};
 }
 
@@ -144,8 +150,7 @@ Json run_evaluation(const EvaluationRequest& request, Progress& progress) {
   ResultFile results(request.out, request_as_json(request, chip), request.may_resume);
 
   const Network exact = fold_batch_norm(network);
-  const Score digital =
-      task->score(exact_outputs(exact, *task, request.batch_size, request.count));
+  const Score digital = task->score(exact_outputs(exact, *task, request.batch_size, request.count));
   Json summary = {{"model", network.name()},
                   {"data", task->provenance()},
                   {"examples", digital.predictions.size()},
@@ -181,6 +186,20 @@ Json run_evaluation(const EvaluationRequest& request, Progress& progress) {
   }
   if (!request.out.empty()) write_file(request.out / kSummary, summary.dump(2) + "\n");
   return summary;
+}
+
+Json score_prediction_file(const std::string& data,
+                           const fs::path& predictions,
+                           const DataOptions& options) {
+  const SquadDataset dataset = read_squad(find_squad_questions(data, options));
+  const SquadScores scores = score_predictions(dataset, read_predictions(predictions));
+  const auto row = [](const SquadScore& score) {
+    return Json{{"exact", score.exact}, {"f1", score.f1}, {"total", score.total}};
+  };
+  Json json = {{"all", row(scores.all)}};
+  if (scores.has_answer) json["has_answer"] = row(*scores.has_answer);
+  if (scores.no_answer) json["no_answer"] = row(*scores.no_answer);
+  return json;
 }
 
 }  // namespace crossloom

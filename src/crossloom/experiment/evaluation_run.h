@@ -36,4 +36,10 @@ struct EvaluationRequest {
 /// fit together before anything is computed, `Interrupted` when the user asks to stop.
 Json run_evaluation(const EvaluationRequest& request, Progress& progress);
 
+/// Scores the answers in the file `predictions` by the official metric of SQuAD. `data` is
+/// squad[:FILE].
+Json score_prediction_file(const std::string& data,
+                           const std::filesystem::path& predictions,
+                           const DataOptions& options);
+
 }  // namespace crossloom

@@ -16,8 +16,8 @@ namespace crossloom {
 /// Everything that decides the result of a run: the contents of an experiment file.
 ///
 /// A file is TOML with one table per part: [experiment], [device], [array], [mapping], [dac],
-/// [adc], [training], [method], [transfer], [cost]. Every key is a declared parameter; what a file leaves
-/// out has its default.
+/// [adc], [training], [method], [transfer], [cost]. Every key is a declared parameter; what a file
+/// leaves out has its default.
 class Experiment {
  public:
   Experiment();

@@ -113,9 +113,7 @@ Tensor Chip::product(const Network& network,
   return corrected(index, y, stored.geometry);
 }
 
-Tensor Chip::corrected(std::size_t index,
-                       const Tensor& y,
-                       const ProductGeometry& geometry) const {
+Tensor Chip::corrected(std::size_t index, const Tensor& y, const ProductGeometry& geometry) const {
   const Tensor factored = drift_factors_[index] == 1 ? y : y * drift_factors_[index];
   const DigitalCorrection& correction = corrections_[index];
   if (!correction.gain.defined()) return factored;

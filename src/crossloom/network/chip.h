@@ -94,7 +94,8 @@ class Chip {
   std::uint64_t number_;
   double clock_ = 0;
   std::vector<AnalogProduct> products_;
-  std::vector<std::int64_t> place_of_;  // of each product of the network in `products_`; -1: digital
+  std::vector<std::int64_t>
+      place_of_;  // of each product of the network in `products_`; -1: digital
   std::vector<DigitalCorrection> corrections_;
   std::vector<double> drift_factors_;
 };

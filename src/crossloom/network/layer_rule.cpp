@@ -15,9 +15,10 @@ bool is_match(const char* pattern, const char* text) {
 }  // namespace
 
 void LayerRule::describe(ParamList& params) {
-  params.add("analog",
-             analog,
-             "products on crossbars: names with *, @first, @last, @depthwise (the rest is digital)");
+  params.add(
+      "analog",
+      analog,
+      "products on crossbars: names with *, @first, @last, @depthwise (the rest is digital)");
   params.add("digital", digital, "exceptions of analog, in the same form");
 }
 

@@ -34,8 +34,7 @@ Tensor resnet20(const Weights& w, const Tensor& input) {
 }
 
 Tensor norm(const Weights& w, const std::string& name, const Tensor& x) {
-  return torch::layer_norm(
-      x, {x.size(-1)}, w.at(name + ".weight"), w.at(name + ".bias"), 1e-6);
+  return torch::layer_norm(x, {x.size(-1)}, w.at(name + ".weight"), w.at(name + ".bias"), 1e-6);
 }
 
 Tensor linear(const Weights& w, const std::string& name, const Tensor& x) {
