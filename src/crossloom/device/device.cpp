@@ -91,9 +91,16 @@ Cells Device::make_cells(at::IntArrayRef sizes, const Rng& rng) const {
   cells.g_target = cells.g_written.clone();
   cells.written_at = at::zeros(sizes, at::kDouble);
   cells.write_count = at::zeros(sizes, at::kInt);
-  cells.window = (1 + sigma_d2d_ * variation.normal(sizes)).clamp_min(0);
+  const Tensor deviates = variation.normal(sizes);
+  // What all cells have in common takes no memory.
+  cells.window = sigma_d2d_ > 0 ? (1 + sigma_d2d_ * deviates).clamp_min(0)
+                                : at::ones({1}, deviates.options()).expand(sizes);
   cells.latent = model_->born_with(sizes, variation);
   for (auto& [name, tensor] : model_->drawn_at_write(sizes, variation)) cells.latent[name] = tensor;
+  if (p_stuck_on_ + p_stuck_off_ == 0) {
+    cells.fault = at::zeros({1}, at::kChar).expand(sizes);
+    return cells;
+  }
   const Tensor u = fault.uniform(sizes);
   cells.fault = u.lt(p_stuck_on_).to(at::kChar) - u.ge(1 - p_stuck_off_).to(at::kChar);
   return cells;

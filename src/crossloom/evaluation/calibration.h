@@ -22,7 +22,7 @@ struct CalibrationOptions {
   };
 
   std::int64_t examples = 128;
-  std::int64_t batch_size = 32;
+  std::int64_t batch_size = 8;  // ranges see all columns of a batch before any is converted
   BatchNorm batch_norm = BatchNorm::kFolded;
   Columns columns = Columns::kNone;
   bool has_drift_compensation = false;
