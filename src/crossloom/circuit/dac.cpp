@@ -1,6 +1,5 @@
 #include "crossloom/circuit/dac.h"
 
-#include <array>
 #include <cmath>
 #include <vector>
 
@@ -11,13 +10,14 @@
 namespace crossloom {
 namespace {
 
-/// Voltages in units of v_read.
+/// Codes clipped to +-top, times `step`; their squares too unless `square` is null.
 CROSSLOOM_VECTOR
-void quantise(const float* x, std::int64_t n, float to_code, float top, float* v) {
-  const float step = 1.0F / top;
+void quantise(
+    const float* x, std::int64_t n, float to_code, float top, float step, float* v, float* square) {
   for (std::int64_t i = 0; i < n; ++i) {
     const float code = std::nearbyint(x[i] * to_code);
     v[i] = (code > top ? top : (code < -top ? -top : code)) * step;
+    if (square != nullptr) square[i] = v[i] * v[i];
   }
 }
 
@@ -71,29 +71,25 @@ Drive Dac::drive(const Tensor& x, double full_scale, Want want) const {
     return drive;
   }
   const float top = static_cast<float>((std::int64_t{1} << bits) - 1);
-  drive.v = at::empty_like(input);
-  const float* from = input.data_ptr<float>();
-  float* to = drive.v.data_ptr<float>();
   const float to_code = static_cast<float>(top / full_scale);
+  const float step = static_cast<float>(v_read / top);
+  const bool wants_square = want == Want::kVoltageAndSquare;
+  const bool is_serial = encoding == InputEncoding::kBitSerial;
+  drive.v = at::empty_like(input);
+  if (wants_square) drive.v_square = at::empty_like(input);
+  const std::vector<float> weights =
+      wants_square && is_serial ? squared_weights(bits) : std::vector<float>();
+  const float* const from = input.data_ptr<float>();
+  float* const v = drive.v.data_ptr<float>();
+  float* const square = wants_square ? drive.v_square.data_ptr<float>() : nullptr;
   at::parallel_for(0, n, kGrain, [&](std::int64_t first, std::int64_t last) {
-    quantise(from + first, last - first, to_code, top, to + first);
-  });
-  if (want == Want::kVoltageAndSquare) {
-    if (encoding == InputEncoding::kAmplitude) {
-      drive.v_square = drive.v.square().mul_(v_read * v_read);
-    } else {
-      const std::vector<float> table = squared_weights(bits);
-      drive.v_square = at::empty_like(input);
-      float* square = drive.v_square.data_ptr<float>();
-      const float v2 = static_cast<float>(v_read * v_read);
-      at::parallel_for(0, n, kGrain, [&](std::int64_t first, std::int64_t last) {
-        for (std::int64_t i = first; i < last; ++i) {
-          square[i] = v2 * table[static_cast<std::size_t>(std::abs(to[i]) * top + 0.5F)];
-        }
-      });
+    float* const part = wants_square && !is_serial ? square + first : nullptr;
+    quantise(from + first, last - first, to_code, top, step, v + first, part);
+    for (std::int64_t i = first; i < last && !weights.empty(); ++i) {
+      square[i] = weights[static_cast<std::size_t>(std::abs(v[i]) / step + 0.5F)] *
+                  static_cast<float>(v_read * v_read);
     }
-  }
-  drive.v.mul_(v_read);
+  });
   return drive;
 }
 

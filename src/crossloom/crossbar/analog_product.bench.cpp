@@ -1,4 +1,5 @@
-// Analog products as a ratio to at::matmul of the same shape: 512 x 512, batch 128.
+// Analog products as a ratio to the exact product of the same shape in the same run: linear 512 x
+// 512 with a batch of 128, layers of ResNet-20 and of a MobileNet with 100 images.
 
 #include "crossloom/crossbar/analog_product.h"
 
@@ -8,30 +9,102 @@ namespace crossloom {
 namespace {
 
 constexpr std::int64_t kSize = 512;
-constexpr std::int64_t kBatch = 128;
 
-void matmul(benchmark::State& state) {
-  const Tensor x = Rng(1).uniform({kBatch, kSize});
-  const Tensor w = Rng(2).normal({kSize, kSize});
-  for (auto _ : state) benchmark::DoNotOptimize(at::matmul(x, w));
+/// One product and what it is computed with.
+struct Case {
+  ProductGeometry geometry;
+  std::vector<std::int64_t> input;
+};
+
+Case linear() {
+  return {ProductGeometry::linear(kSize, kSize), {128, kSize}};
 }
-BENCHMARK(matmul)->UseRealTime();
+Case conv(std::int64_t channels, std::int64_t side) {
+  return {ProductGeometry::conv(channels, channels, 3, 1, 1), {100, channels, side, side}};
+}
+Case depthwise(std::int64_t channels, std::int64_t side) {
+  return {ProductGeometry::conv(channels, channels, 3, 1, 1, channels),
+          {100, channels, side, side}};
+}
 
-void behavioural(benchmark::State& state, double read_noise_scale) {
+enum class Noise {
+  kNone,
+  kEqual,    // the same in every cell: HfOx
+  kPerCell,  // by conductance: phase-change memory
+};
+
+Hardware make_hardware(PairSubtraction subtraction,
+                       Noise noise,
+                       const std::vector<std::int64_t>& slice_bits = {}) {
   Hardware hardware;
-  hardware.device = Device("bulk_switching_wu2023");
+  hardware.device =
+      Device(noise == Noise::kPerCell ? "pcm_nandakumar2019" : "hfox_neurram_wan2022");
   ParamList params;
   hardware.device.describe(params);
-  params.assign({{"read_noise_scale", read_noise_scale}});
-  hardware.array = {kSize, 2 * kSize};
+  params.assign({{"read_noise_scale", noise == Noise::kNone ? 0 : 1}});
+  hardware.adc.subtraction = subtraction;
+  hardware.mapping.slice_bits = slice_bits;
+  hardware.dac.range.policy = RangePolicy::kFixed;
   hardware.adc.i_max = 2e-3;
+  return hardware;
+}
+
+void digital(benchmark::State& state, const Case& c) {
+  const Tensor x = Rng(1).uniform(c.input);
+  const Tensor w = Rng(2).normal(c.geometry.weight_sizes());
+  for (auto _ : state) benchmark::DoNotOptimize(digital_product(x, w, c.geometry));
+}
+
+void analog(benchmark::State& state, const Case& c, Hardware hardware) {
+  // The linear layer in one crossbar, so that the ratio is that of one product.
+  hardware.array = c.geometry.kind == ProductGeometry::Kind::kLinear ? ArraySize{kSize, 8 * kSize}
+                                                                     : ArraySize{256, 256};
   AnalogProduct product(
-      hardware, ProductGeometry::linear(kSize, kSize), InputSign::kNonNegative, 1, Rng(1));
-  const Tensor x = Rng(1).uniform({kBatch, kSize});
+      hardware, c.geometry, InputSign::kNonNegative, at::scalar_tensor(1, at::kDouble), Rng(1));
+  const Tensor x = Rng(1).uniform(c.input);
+  const Tensor w = Rng(2).normal(c.geometry.weight_sizes());
+  Rng rng(3);
+  product.write(at::ones_like(w, at::kBool), w, 0, rng);
+  product.forward(x, {});
   for (auto _ : state) benchmark::DoNotOptimize(product.forward(x, {}));
 }
-BENCHMARK_CAPTURE(behavioural, converters, 0.0)->UseRealTime();
-BENCHMARK_CAPTURE(behavioural, converters_and_read_noise, 1.0)->UseRealTime();
+
+constexpr auto kDigital = PairSubtraction::kDigital;
+constexpr auto kAnalog = PairSubtraction::kAnalog;
+const std::vector<std::int64_t> kFourSlices = {2, 2, 2, 2};
+
+#define CROSSLOOM_BENCHMARK(...) BENCHMARK_CAPTURE(__VA_ARGS__)->UseRealTime()
+
+CROSSLOOM_BENCHMARK(digital, linear, linear());
+CROSSLOOM_BENCHMARK(analog, linear, linear(), make_hardware(kAnalog, Noise::kNone));
+CROSSLOOM_BENCHMARK(analog, linear_noise, linear(), make_hardware(kAnalog, Noise::kEqual));
+CROSSLOOM_BENCHMARK(analog,
+                    linear_noise_per_cell,
+                    linear(),
+                    make_hardware(kAnalog, Noise::kPerCell));
+CROSSLOOM_BENCHMARK(analog,
+                    linear_noise_4_slices,
+                    linear(),
+                    make_hardware(kAnalog, Noise::kEqual, kFourSlices));
+CROSSLOOM_BENCHMARK(analog,
+                    linear_noise_per_cell_4_slices,
+                    linear(),
+                    make_hardware(kAnalog, Noise::kPerCell, kFourSlices));
+CROSSLOOM_BENCHMARK(analog, linear_apart, linear(), make_hardware(kDigital, Noise::kNone));
+CROSSLOOM_BENCHMARK(analog, linear_apart_noise, linear(), make_hardware(kDigital, Noise::kEqual));
+
+#define CROSSLOOM_CONV_BENCHMARKS(name, layer)                                                    \
+  CROSSLOOM_BENCHMARK(digital, name, layer);                                                      \
+  CROSSLOOM_BENCHMARK(analog, name##_noise, layer, make_hardware(kAnalog, Noise::kEqual));        \
+  CROSSLOOM_BENCHMARK(analog, name##_apart_noise, layer, make_hardware(kDigital, Noise::kEqual)); \
+  CROSSLOOM_BENCHMARK(                                                                            \
+      analog, name##_noise_4_slices, layer, make_hardware(kAnalog, Noise::kEqual, kFourSlices))
+
+CROSSLOOM_CONV_BENCHMARKS(conv16, conv(16, 32));
+CROSSLOOM_CONV_BENCHMARKS(conv32, conv(32, 16));
+CROSSLOOM_CONV_BENCHMARKS(conv64, conv(64, 8));
+CROSSLOOM_CONV_BENCHMARKS(conv512, conv(512, 4));
+CROSSLOOM_CONV_BENCHMARKS(depthwise128, depthwise(128, 16));
 
 }  // namespace
 }  // namespace crossloom

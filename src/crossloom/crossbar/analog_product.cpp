@@ -5,8 +5,15 @@
 namespace crossloom {
 namespace {
 
-/// Column currents that are made at a time, so that they are converted out of the cache.
-constexpr std::int64_t kBlock = 1 << 18;
+/// Images are taken in blocks of at least that many column currents, which are then converted out
+/// of the cache, and of that many positions, so that libraries that reorder the weights for each
+/// call do it seldom.
+constexpr std::int64_t kBlockCurrents = 1 << 18;
+constexpr std::int64_t kBlockPositions = 512;
+
+std::int64_t block_size(std::int64_t currents_per_image, std::int64_t positions) {
+  return std::max(kBlockCurrents / currents_per_image, kBlockPositions / positions + 1);
+}
 
 std::vector<std::int64_t> cell_sizes(const ProductGeometry& geometry, std::int64_t num_slices) {
   std::vector<std::int64_t> sizes = geometry.weight_sizes();
@@ -150,7 +157,8 @@ void AnalogProduct::update_column_ranges(std::int64_t tile,
   }
 }
 
-/// The columns of row tile `tile` for the inputs `drive`, with what they count in the output.
+/// The columns of row tile `tile` for the inputs `drive`, with what they count in the output but
+/// for the scales of columns.
 std::vector<ColumnGroup> AnalogProduct::read_columns(const Drive& drive,
                                                      std::int64_t tile,
                                                      RangeUse use) {
@@ -159,6 +167,7 @@ std::vector<ColumnGroup> AnalogProduct::read_columns(const Drive& drive,
   if (!variances_.is_empty()) variances = variances_(drive.v_square, tile);
   update_column_ranges(tile, means, use);
   const auto per_pair = static_cast<std::size_t>(columns_per_pair());
+  const double scale = input_range_.item<double>() / hardware_.dac.v_read * mapping_.common_scale();
   std::vector<ColumnGroup> groups;
   for (std::size_t k = 0; k < means.size(); ++k) {
     const std::size_t slice = k / per_pair;
@@ -167,26 +176,24 @@ std::vector<ColumnGroup> AnalogProduct::read_columns(const Drive& drive,
     group.mean = means[k];
     group.variance = variances.size() == 1 ? variances[0] : variances[k];
     group.i_max = column_range_.accessor<float, 2>()[static_cast<std::int64_t>(slice)][tile];
-    group.factor = (is_negative ? -1 : 1) * mapping_.significance()[slice];
+    group.factor = (is_negative ? -scale : scale) * mapping_.significance()[slice];
     groups.push_back(group);
   }
   return groups;
 }
 
-/// Adds the codes of all columns for the images `x`, in A: sum [B, N].
-void AnalogProduct::add_block(const Tensor& x, const ReadContext& context, Tensor& sum) {
-  const bool is_noisy = !variances_.is_empty();
-  const Drive drive =
-      hardware_.dac.drive(x,
-                          input_range_.item<double>(),
-                          is_noisy ? Dac::Want::kVoltageAndSquare : Dac::Want::kVoltage);
+/// The outputs of the images `x`, written to sum [B, N].
+void AnalogProduct::read_block(const Tensor& x, const ReadContext& context, Tensor& sum) {
+  const auto want = variances_.is_empty() ? Dac::Want::kVoltage : Dac::Want::kVoltageAndSquare;
+  const Drive drive = hardware_.dac.drive(x, input_range_.item<double>(), want);
   const bool is_bipolar = sign_ == InputSign::kSigned || columns_per_pair() == 1;
   const Converter converter = {hardware_.adc,
                                is_bipolar ? Adc::Polarity::kBipolar : Adc::Polarity::kUnipolar};
   const std::int64_t tile_columns = mapping_.num_slices() * columns_per_pair() * sum.size(1);
   NoiseAddress noise{context.rng, context.first_image, tiling_.row_tiles * tile_columns, 0};
   for (std::int64_t t = 0; t < tiling_.row_tiles; ++t) {
-    add_converted(read_columns(drive, t, context.ranges), converter, noise, sum);
+    const Before before = t == 0 ? Before::kForgotten : Before::kKept;
+    add_converted(read_columns(drive, t, context.ranges), converter, noise, before, sum);
     noise.first_column += tile_columns;
   }
 }
@@ -197,22 +204,22 @@ Tensor AnalogProduct::behavioural_forward(const Tensor& x, const ReadContext& co
   refresh(context.clock);
   const std::int64_t batch = x.size(0);
   const std::int64_t columns = c10::multiply_integers(geometry_.output_sizes(x.sizes())) / batch;
-  const std::int64_t currents = columns * mapping_.num_slices() * columns_per_pair();
   // Ranges that move have to see all images before the first is converted.
-  const std::int64_t block =
-      column_ranges_move(context.ranges) ? batch : std::max<std::int64_t>(1, kBlock / currents);
-  Tensor sum = at::zeros({batch, columns}, at::kFloat);
+  const std::int64_t block = column_ranges_move(context.ranges)
+                                 ? batch
+                                 : block_size(columns * mapping_.num_slices() * columns_per_pair(),
+                                              columns / geometry_.out_channels);
+  Tensor sum = at::empty({batch, columns}, at::kFloat);
   for (std::int64_t first = 0; first < batch; first += block) {
     const std::int64_t end = std::min(first + block, batch);
     ReadContext part = context;
     part.first_image += first;
     Tensor part_of_sum = sum.slice(0, first, end);
-    add_block(x.slice(0, first, end), part, part_of_sum);
+    read_block(x.slice(0, first, end), part, part_of_sum);
   }
-  const Tensor scale =
-      mapping_.weight_scale() * (input_range_.item<double>() / hardware_.dac.v_read);
-  if (scale.dim() == 0) return sum.mul_(scale.item<double>());
-  sum.view({batch, geometry_.out_channels, -1}).mul_(scale.unsqueeze(1));
+  if (mapping_.has_column_scales()) {
+    sum.view({batch, geometry_.out_channels, -1}).mul_(mapping_.weight_scale().unsqueeze(1));
+  }
   return sum;
 }
 

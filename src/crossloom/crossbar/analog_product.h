@@ -94,7 +94,7 @@ class AnalogProduct {
  private:
   Tensor statistical_forward(const Tensor& x, const ReadContext& context) const;
   Tensor behavioural_forward(const Tensor& x, const ReadContext& context);
-  void add_block(const Tensor& x, const ReadContext& context, Tensor& sum);
+  void read_block(const Tensor& x, const ReadContext& context, Tensor& sum);
   void update_input_range(const Tensor& x, RangeUse use);
   bool column_ranges_move(RangeUse use) const;
   void update_column_ranges(std::int64_t tile, const std::vector<Tensor>& means, RangeUse use);

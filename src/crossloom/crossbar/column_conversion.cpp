@@ -186,9 +186,9 @@ class PieceConversion {
         }
       }
       if (is_exact_) {
-        add_exactly(columns, mean, sigma_.data(), z, n, sum + begin);
+        add_exactly(columns, mean, sigma_.data(), z, n, sum);
       } else {
-        digitise(columns, mean, sigma_.data(), z, n, sum + begin);
+        digitise(columns, mean, sigma_.data(), z, n, sum);
       }
     }
   }
@@ -207,6 +207,7 @@ class PieceConversion {
 void add_converted(const std::vector<ColumnGroup>& groups,
                    const Converter& converter,
                    const NoiseAddress& noise,
+                   Before before,
                    Tensor& sum) {
   TORCH_CHECK(sum.dim() == 2 && sum.is_contiguous(), "sums have the shape [B, N]");
   const std::vector<Columns> columns = all_columns(groups, converter, sum);
@@ -221,7 +222,10 @@ void add_converted(const std::vector<ColumnGroup>& groups,
     PieceConversion conversion(columns, converter, noise, n);
     for (std::int64_t i = first; i < last; ++i) {
       const std::int64_t begin = i % pieces * kPiece;
-      conversion.add(i / pieces, begin, std::min(kPiece, n - begin), sum_data + i / pieces * n);
+      const std::int64_t count = std::min(kPiece, n - begin);
+      float* const piece = sum_data + i / pieces * n + begin;
+      if (before == Before::kForgotten) std::fill(piece, piece + count, 0.0F);
+      conversion.add(i / pieces, begin, count, piece);
     }
   });
 }

@@ -36,20 +36,23 @@ struct Converter {
   Adc::Polarity polarity = Adc::Polarity::kUnipolar;
 };
 
-/// Reads every column once, digitises it and adds it up:
+/// What happens to what a sum held before.
+enum class Before { kForgotten, kKept };
+
+/// Reads every column once, digitises it and adds it up, in one pass over memory:
 ///
-///   i = mean + sqrt(variance + (noise_lsb lsb)^2) N(0,1),   sum[b, n] += sum_k factor_k code(i)
-///   lsb_k
-///
-/// One pass over memory.
+///   i = mean + sqrt(variance + (noise_lsb lsb)^2) N(0,1)
+///   sum[b, n] += sum over groups k of factor_k lsb_k code_k(i)
 ///
 ///   sum  [B, N]  1  contiguous
 void add_converted(const std::vector<ColumnGroup>& groups,
                    const Converter& converter,
                    const NoiseAddress& noise,
+                   Before before,
                    Tensor& sum);
 
-/// The same by plain loops in double precision (the noise is the same), for tests.
+/// The same for a sum that is kept, by plain loops in double precision (the noise is the same), for
+/// tests.
 void add_converted_reference(const std::vector<ColumnGroup>& groups,
                              const Converter& converter,
                              const NoiseAddress& noise,

@@ -31,8 +31,8 @@ std::vector<ColumnGroup> make_groups(const Case& c) {
 Tensor convert(const std::vector<ColumnGroup>& groups,
                const Converter& converter,
                const NoiseAddress& noise) {
-  Tensor sum = at::zeros(groups[0].mean.sizes());
-  add_converted(groups, converter, noise, sum);
+  Tensor sum = at::full(groups[0].mean.sizes(), 7.0);
+  add_converted(groups, converter, noise, Before::kForgotten, sum);
   return sum;
 }
 
@@ -83,8 +83,11 @@ TEST(AddConverted, NoiseDependsNeitherOnTheBatchNorOnTheCalls) {
     ColumnGroup part = groups[k];
     part.mean = part.mean.slice(0, 13, 17);
     part.variance = part.variance.slice(0, 13, 17);
-    add_converted(
-        {part}, converter, {Rng(7), 13, 3 * 66, static_cast<std::int64_t>(k) * 66}, parts);
+    add_converted({part},
+                  converter,
+                  {Rng(7), 13, 3 * 66, static_cast<std::int64_t>(k) * 66},
+                  Before::kKept,
+                  parts);
   }
   EXPECT_TRUE(parts.equal(whole.slice(0, 13, 17)));
 }
@@ -140,7 +143,7 @@ TEST(AddConverted, EmptyRangesAndWrongShapesAreRefused) {
   bad[0].variance = at::ones({2, 4});  // 6 columns are no multiple
   EXPECT_THROW(convert(bad, converter, {}), c10::Error);
   Tensor sum = at::zeros({2, 7});
-  EXPECT_THROW(add_converted(good, converter, {}, sum), c10::Error);
+  EXPECT_THROW(add_converted(good, converter, {}, Before::kKept, sum), c10::Error);
 }
 
 }  // namespace

@@ -82,12 +82,23 @@ std::vector<Tensor> ColumnSums::convolve(const Tensor& x, const Tensor& kernels)
   return outputs;
 }
 
+/// One channel by one kernel: [B, 1, H, W] -> [B, L]. As channels of one image that do not mix,
+/// which is what convolutions are fast at.
+Tensor ColumnSums::convolve_images(const Tensor& x, const Tensor& kernel) const {
+  ProductGeometry images = geometry_;
+  images.groups = x.size(0);
+  const Tensor kernels = kernel.expand({x.size(0), 1, geometry_.kernel[0], geometry_.kernel[1]});
+  return digital_product(x.transpose(0, 1), kernels, images).view({x.size(0), -1});
+}
+
 std::vector<Tensor> ColumnSums::operator()(const Tensor& x, std::int64_t index) const {
   const Tile& tile = tiles_[static_cast<std::size_t>(index)];
   const Tensor inputs = channels_of(x, tile);
   std::vector<Tensor> sums;
   if (geometry_.kind == ProductGeometry::Kind::kLinear) {
     sums = at::mm(inputs, tile.kernels).view({x.size(0), num_kinds_, -1}).unbind(1);
+  } else if (adds_channels_first_ && geometry_.groups == 1) {
+    sums = {convolve_images(inputs, tile.kernels[0])};
   } else {
     sums = convolve(inputs, tile.kernels);
   }

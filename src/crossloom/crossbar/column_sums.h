@@ -43,6 +43,7 @@ class ColumnSums {
   Tile cut(const Tensor& values, const Tiling& tiling, std::int64_t tile) const;
   Tensor channels_of(const Tensor& x, const Tile& tile) const;
   std::vector<Tensor> convolve(const Tensor& x, const Tensor& kernels) const;
+  Tensor convolve_images(const Tensor& x, const Tensor& kernel) const;
 
   ProductGeometry geometry_;  // of equal cells with one output per group
   std::int64_t num_kinds_ = 0;

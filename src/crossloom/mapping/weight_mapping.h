@@ -60,6 +60,11 @@ class WeightMapping {
   /// Weight per siemens of a slice with significance one: [] or [C].
   Tensor weight_scale() const { return w_max_ / (range_.g_max - range_.g_min); }
 
+  bool has_column_scales() const { return w_max_.dim() == 1; }
+
+  /// The weight scale that all columns share; one where they have their own.
+  double common_scale() const { return has_column_scales() ? 1 : weight_scale().item<double>(); }
+
   /// Distance between neighbouring weights, [] or [C]; zero without slices.
   Tensor weight_step() const;
 
