@@ -1,13 +1,17 @@
 #include "crossloom/network/weight_files.h"
 
 #include <algorithm>
+#include <set>
 
 #include "crossloom/network/architectures.h"
+#include "crossloom/network/pytorch_file.h"
 
 namespace crossloom {
 
 TensorMap read_weight_file(const std::filesystem::path& path) {
-  return read_safetensors(path).tensors;
+  static const std::set<std::string> of_pytorch = {".bin", ".ckpt", ".pt", ".pth", ".th"};
+  const bool is_pytorch = of_pytorch.count(path.extension().string()) > 0;
+  return is_pytorch ? read_pytorch_weights(path) : read_safetensors(path).tensors;
 }
 
 Network load_network(const std::string& name, const std::filesystem::path& path) {
