@@ -8,6 +8,7 @@
 #include "crossloom/network/onnx/metadata.h"
 #include "crossloom/network/onnx/proto.h"
 #include "crossloom/network/operators/table.h"
+#include "crossloom/network/shapes.h"
 
 namespace crossloom {
 namespace {
@@ -38,32 +39,12 @@ std::int32_t onnx_type(torch::ScalarType type) {
   }
 }
 
-/// Number of dimensions of each node, for token sequences of `length` (0: as the network has them).
-/// Stored products are not multiplied. Throws `ConfigError` when the length does not fit.
-std::vector<std::int64_t> count_dims(const Network& network, std::int64_t length) {
-  const torch::NoGradGuard no_grad;
-  std::vector<Tensor> examples;
-  for (const NetworkInput& input : network.inputs()) {
-    std::vector<std::int64_t> sizes = input.sizes;
-    if (length > 0 && is_sequence(input)) sizes[0] = length;
-    sizes.insert(sizes.begin(), 1);
-    examples.push_back(torch::zeros(sizes, input.type));
-  }
-  const auto skip = [&](std::size_t index, const Tensor& x) {
-    return torch::zeros({}).expand(network.products()[index].geometry.output_sizes(x.sizes()));
-  };
-  std::vector<std::int64_t> dims(network.nodes().size());
-  network.forward(
-      examples, skip, [&](std::size_t node, const Tensor& output) { dims[node] = output.dim(); });
-  return dims;
-}
-
 /// Whether token sequences of another length fit too.
 bool takes_any_length(const Network& network) {
   const NetworkInput& input = network.inputs().at(0);
   if (!is_sequence(input) || input.sizes[0] < 2) return false;
   try {
-    count_dims(network, input.sizes[0] / 2 + 1);
+    find_shapes(network, input.sizes[0] / 2 + 1);
     return true;
   } catch (const ConfigError&) {
     return false;
@@ -99,7 +80,7 @@ class GraphWriter {
 
   void write() {
     graph_.set_name(network_.name());
-    const std::vector<std::int64_t> dims = count_dims(network_, 0);
+    const std::vector<std::vector<std::int64_t>> shapes = find_shapes(network_);
     const bool is_length_open = takes_any_length(network_);
     auto input = network_.inputs().begin();
     for (const Node& node : network_.nodes()) {
@@ -109,7 +90,8 @@ class GraphWriter {
       } else if (node.parameter >= 0) {
         add_tensor(node.name, network_.parameters()[index(node.parameter)].value);
       } else if (node.product >= 0) {
-        write_product(node, network_.products()[index(node.product)], dims[node.inputs[0]]);
+        write_product(
+            node, network_.products()[index(node.product)], shapes[node.inputs[0]].size());
       } else {
         write_operator(node);
       }
@@ -191,7 +173,7 @@ class GraphWriter {
     return names;
   }
 
-  void write_product(const Node& node, const StoredProduct& stored, std::int64_t input_dims) {
+  void write_product(const Node& node, const StoredProduct& stored, std::size_t input_dims) {
     const std::string weight = node.name + ".weight";
     const std::string bias = node.name + ".bias";
     const Tensor scale = stored.log_scale.detach().exp();

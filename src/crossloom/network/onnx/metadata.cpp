@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "crossloom/network/shapes.h"
+
 namespace crossloom {
 namespace {
 
@@ -25,10 +27,6 @@ std::vector<double> read_numbers(const OnnxGraph& graph, const char* key, double
 }
 
 }  // namespace
-
-bool is_sequence(const NetworkInput& input) {
-  return input.sizes.size() == 1 && !torch::isFloatingType(input.type);
-}
 
 std::map<std::string, std::string> write_metadata(const Network& network) {
   const NetworkInput& input = network.inputs().at(0);

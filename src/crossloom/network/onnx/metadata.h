@@ -18,7 +18,4 @@ InputScaling read_scaling(const OnnxGraph& graph);
 /// The length of token sequences as noted in the model, 0: none.
 std::int64_t read_length(const OnnxGraph& graph);
 
-/// Whether `input` takes token sequences [B, T].
-bool is_sequence(const NetworkInput& input);
-
 }  // namespace crossloom
