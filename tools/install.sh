@@ -5,13 +5,15 @@ set -euo pipefail
 packages=(
   build-essential cmake ninja-build pkg-config python3 ca-certificates
   libtorch-dev        # tensors, autograd
+  libonnx-dev         # files of networks
   libopenblas0-openmp # the default OpenBLAS fights with LibTorch's threads
   librandom123-dev libcurl4-openssl-dev libssl-dev zlib1g-dev
   libjpeg62-turbo-dev libpng-dev libicu-dev
   nlohmann-json3-dev libtomlplusplus-dev libcli11-dev
   libgtest-dev libbenchmark-dev
 )
-[ "${1:-}" = "--with-tests" ] && packages+=(chromium ngspice clang libclang-rt-14-dev)
+[ "${1:-}" = "--with-tests" ] &&
+  packages+=(chromium ngspice clang libclang-rt-14-dev python3-torch python3-torchvision)
 # Any node from 18 on builds the report's page.
 command -v npm >/dev/null || packages+=(nodejs npm)
 

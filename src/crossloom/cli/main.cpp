@@ -36,6 +36,8 @@ int main(int argc, char** argv) {
   crossloom::add_evaluate_command(app);
   crossloom::add_devices_command(app);
   crossloom::add_circuit_command(app);
+  crossloom::add_convert_command(app);
+  crossloom::add_inspect_command(app);
   crossloom::add_data_command(app);
   crossloom::add_plan_command(app);
   crossloom::add_report_command(app);

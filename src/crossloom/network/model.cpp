@@ -9,25 +9,55 @@
 namespace crossloom {
 namespace {
 
-/// Shorter names.
-const std::map<std::string, std::string> kAliases = {{"lenet5", "lenet5_mnist"},
-                                                     {"mlp", "mlp_mnist"}};
+namespace fs = std::filesystem;
+
+fs::path find_weights(const std::string& name, const fs::path& data_dir) {
+  const std::string file = name + ".safetensors";
+  const FoundFiles found = locate_files(search_places(data_dir), "weights", {file});
+  if (!found.paths.empty()) return found.paths[0];
+  throw ConfigError("no weights of " + name + " (no weights/" + file +
+                    " in the folders where data are looked for); give --weights FILE");
+}
 
 }  // namespace
 
+bool is_onnx_path(const std::string& model) {
+  return fs::path(model).extension() == ".onnx";
+}
+
+std::string architecture_name(const std::string& name) {
+  static const std::map<std::string, std::string> short_forms = {
+      {"bert_base", "bert_base_squad"},
+      {"bert_mini", "bert_mini_squad"},
+      {"bert_small", "bert_small_squad"},
+      {"bert_tiny", "bert_tiny_squad"},
+      {"cct4", "cct4_cifar10"},
+      {"deit_small", "deit_small_patch16_224"},
+      {"deit_tiny", "deit_tiny_patch16_224"},
+      {"lenet5", "lenet5_mnist"},
+      {"mlp", "mlp_mnist"},
+      {"resnet20", "resnet20_cifar10"},
+      {"resnet32", "resnet32_cifar10"},
+      {"resnet56", "resnet56_cifar10"},
+      {"squeezenet", "squeezenet1_1"},
+      {"vgg8", "vgg8_cifar10"},
+      {"vit_base", "vit_base_patch16_224"}};
+  const auto found = short_forms.find(name);
+  return found == short_forms.end() ? name : found->second;
+}
+
 Network open_model(const std::string& model,
-                   const std::filesystem::path& weights,
-                   const std::filesystem::path& data_dir) {
-  const auto alias = kAliases.find(model);
-  const std::string name = alias == kAliases.end() ? model : alias->second;
-  if (!weights.empty()) return load_network(name, weights);
-  make_network(name);  // an unknown name is refused first
-  for (const auto& place : search_places(data_dir)) {
-    const auto file = place / "weights" / (name + ".safetensors");
-    if (std::filesystem::exists(file)) return load_network(name, file);
+                   const fs::path& weights,
+                   const fs::path& data_dir,
+                   const OnnxOptions& options) {
+  if (is_onnx_path(model)) {
+    Network network = read_onnx(model, options);
+    if (!weights.empty()) network.load_weights(read_weight_file(weights), weights.string());
+    return network;
   }
-  throw ConfigError("no weights for " + name + " (weights/" + name +
-                    ".safetensors is not where data are looked for); give --weights FILE");
+  const std::string name = architecture_name(model);
+  if (!is_network_name(name)) make_network(name);  // refuses it, with the names there are
+  return load_network(name, weights.empty() ? find_weights(name, data_dir) : weights);
 }
 
 }  // namespace crossloom

@@ -15,4 +15,8 @@ TensorMap read_weight_file(const std::filesystem::path& path);
 /// are folded into its products already fits too.
 Network load_network(const std::string& name, const std::filesystem::path& path);
 
+/// Writes what training made of `network` to a safetensors file: weights, biases, scales and the
+/// statistics of batch normalisations, but not the constants of its graph.
+void write_weight_file(const std::filesystem::path& path, const Network& network);
+
 }  // namespace crossloom
