@@ -17,6 +17,7 @@ import unittest
 CROSSLOOM = pathlib.Path(sys.argv[1]).resolve()
 SOURCE = pathlib.Path(sys.argv[2]).resolve()
 EXPERIMENT = SOURCE / "configs/experiments/lenet_mnist_mixed_precision.toml"
+CHIP = SOURCE / "configs/chips/hfox_4x2bit.toml"
 SMALL = ["--set", "training.epochs=2", "--set", "training.batches_per_epoch=30",
          "--set", "training.test_images=500", "--set", "transfer.chips=2",
          "--set", "transfer.test_images=500", "--threads", "1"]
@@ -182,6 +183,53 @@ class CommandLine(unittest.TestCase):
         self.assert_refused(self.crossloom(*command, "--set", "bugdet=2"), "bugdet", "budget")
         self.assert_refused(self.crossloom("plan", "--weights", weights, "--pool", "2,128,6"), "num_cols")
         self.assert_refused(self.crossloom("plan"), "--weights")
+
+    def evaluate(self, *arguments, **options):
+        return self.crossloom("evaluate", "--data-dir", self.needs_mnist(), "--offline",
+                              "--threads", "1", *arguments, **options)
+
+    def test_evaluate_gives_the_published_accuracy_and_ends_with_it(self):
+        result = self.evaluate("--model", "lenet5", "--data", "mnist", "--chips", "0")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(result.stdout.splitlines()[-1], "accuracy 99.25 % (exact)")
+        files = self.crossloom("evaluate", "--data", f"squad:{data_dir()}/squad", "--json",
+                               "--predictions", data_dir() / "squad/predictions_nlnet.json")
+        scores = json.loads(files.stdout)
+        self.assertAlmostEqual(scores["all"]["f1"], 78.77776770381462, places=12)
+        self.assertAlmostEqual(scores["no_answer"]["exact"], 82.01850294365012, places=12)
+
+    def test_evaluate_on_chips_can_be_stopped_and_resumed_to_the_same_result(self):
+        chips = ["--model", "lenet5", "--data", "mnist", "--chip", CHIP, "--chips", "2",
+                 "--times", "1s,1h", "--examples", "100", "--json"]
+        whole = self.evaluate(*chips, "--out", "whole")
+        self.assertEqual(whole.returncode, 0, whole.stderr)
+        summary = json.loads(whole.stdout)
+        self.assertEqual([row["top1"]["count"] for row in summary["times"]], [2, 2])
+        self.assertGreater(summary["times"][0]["top1"]["mean"], 0.9)
+        self.assertEqual(len(summary["layers"]), 5)
+        # A process that was killed while it wrote its second result.
+        lines = (self.folder / "whole/results.jsonl").read_text().splitlines()
+        (self.folder / "cut").mkdir()
+        request = (self.folder / "whole/request.json").read_text()
+        (self.folder / "cut/request.json").write_text(request)
+        (self.folder / "cut/results.jsonl").write_text(lines[0] + "\n" + lines[1][:20])
+        self.assert_refused(self.evaluate(*chips, "--out", "cut"), "--resume")
+        resumed = self.evaluate(*chips, "--out", "cut", "--resume")
+        self.assertEqual(json.loads(resumed.stdout), summary)
+        self.assert_refused(self.evaluate(*chips, "--seed", "2", "--out", "cut", "--resume"),
+                            "another evaluation")
+
+    def test_evaluate_names_what_is_wrong(self):
+        model = ["--model", "lenet5", "--data", "mnist"]
+        self.assert_refused(self.evaluate(*model), "--chip")
+        self.assert_refused(self.evaluate("--model", "lenet55", "--data", "mnist", "--chips", "0"),
+                            "lenet5_mnist")
+        self.assert_refused(self.evaluate("--model", "lenet5", "--data", "cifar10", "--chips", "0"))
+        self.assert_refused(self.evaluate(*model, "--chip", CHIP, "--times", "3days"), "2 day")
+        self.assert_refused(self.evaluate(*model, "--chip", CHIP, "--set", "adc.bitz=3"), "bitz")
+        self.assert_refused(self.evaluate(*model, "--chip", CHIP, "--set",
+                                          "layers.digital=['conv7']"), "conv7")
+        self.assert_refused(self.evaluate(*model, "--chips", "0", "--weights", "nowhere"), "nowhere")
 
     def test_report_can_be_written_again(self):
         self.run_small("a")
