@@ -132,9 +132,8 @@ void AnalogProduct::update_input_range(const Tensor& x, RangeUse use) {
   input_range_ = at::full({1}, range > 0 ? range : 1, at::kFloat);
 }
 
-bool AnalogProduct::column_ranges_move(RangeUse use) const {
-  const double smallest = column_range_.min().item<double>();
-  return hardware_.adc.bits > 0 && moves(hardware_.adc.range, smallest, use);
+bool AnalogProduct::column_range_moves(double range, RangeUse use) const {
+  return hardware_.adc.bits > 0 && moves(hardware_.adc.range, range, use);
 }
 
 /// `means` of the columns of row tile `tile`: slice by slice, positive before negative.
@@ -145,9 +144,11 @@ void AnalogProduct::update_column_ranges(std::int64_t tile,
   // Columns without a current still need a converter: a millionth of one cell's largest current.
   const double smallest = hardware_.dac.v_read * hardware_.device.range().g_max * 1e-6;
   const auto per_pair = static_cast<std::size_t>(columns_per_pair());
+  if (!column_range_moves(column_range_.min().item<double>(), use)) return;
+  column_range_ = column_range_.clone();  // copies and states of this product keep theirs
   for (std::int64_t s = 0; s < mapping_.num_slices(); ++s) {
     float& range = column_range_.accessor<float, 2>()[s][tile];
-    if (!moves(options, range, use)) continue;
+    if (!column_range_moves(range, use)) continue;
     double observed = 0;
     for (std::size_t p = 0; p < per_pair; ++p) {
       const std::size_t k = static_cast<std::size_t>(s) * per_pair + p;
@@ -203,12 +204,13 @@ Tensor AnalogProduct::behavioural_forward(const Tensor& x, const ReadContext& co
   update_input_range(x, context.ranges);
   refresh(context.clock);
   const std::int64_t batch = x.size(0);
-  const std::int64_t columns = c10::multiply_integers(geometry_.output_sizes(x.sizes())) / batch;
+  const std::vector<std::int64_t> sizes = geometry_.output_sizes(x.sizes());
+  const std::int64_t columns = c10::multiply_integers(sizes.begin() + 1, sizes.end());
+  const std::int64_t currents = columns * mapping_.num_slices() * columns_per_pair();
   // Ranges that move have to see all images before the first is converted.
-  const std::int64_t block = column_ranges_move(context.ranges)
+  const std::int64_t block = column_range_moves(column_range_.min().item<double>(), context.ranges)
                                  ? batch
-                                 : block_size(columns * mapping_.num_slices() * columns_per_pair(),
-                                              columns / geometry_.out_channels);
+                                 : block_size(currents, columns / geometry_.out_channels);
   Tensor sum = at::empty({batch, columns}, at::kFloat);
   for (std::int64_t first = 0; first < batch; first += block) {
     const std::int64_t end = std::min(first + block, batch);

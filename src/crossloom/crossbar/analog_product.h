@@ -96,7 +96,7 @@ class AnalogProduct {
   Tensor behavioural_forward(const Tensor& x, const ReadContext& context);
   void read_block(const Tensor& x, const ReadContext& context, Tensor& sum);
   void update_input_range(const Tensor& x, RangeUse use);
-  bool column_ranges_move(RangeUse use) const;
+  bool column_range_moves(double range, RangeUse use) const;
   void update_column_ranges(std::int64_t tile, const std::vector<Tensor>& means, RangeUse use);
   void refresh(double clock);
 
