@@ -6,6 +6,7 @@
 #include "crossloom/network/onnx/proto.h"
 // The checker needs the classes above.
 #include <onnx/checker.h>
+#include <onnx/shape_inference/implementation.h>
 
 #include "crossloom/core/errors.h"
 #include "crossloom/core/files.h"
@@ -154,6 +155,29 @@ TEST(OnnxImport, RefusesAFileThatIsCutShortAtAnyByte) {
   }
   expect_refused([] { parse_onnx("no model at all", "note.onnx"); },
                  {"note.onnx", "no ONNX model"});
+}
+
+TEST(OnnxImport, DamagedFilesAreRefusedOrRead) {
+  ModelBuilder model({2, 4, 4});
+  model.tensor("w", torch::ones({2, 2, 3, 3})).integers("shape", {0, -1}).integers("axes", {1});
+  model.number("min", 0).tensor("fc", torch::ones({8, 3})).tensor("c", torch::ones({2, 1, 1}));
+  model.node("Conv", {"x", "w"}, {"a"}, {{"auto_pad", "SAME_UPPER"}, {"strides", {2, 2}}});
+  model.node("Clip", {"a", "min"}, {"b"}).node("Softmax", {"b"}, {"s"}, {{"axis", 1}});
+  model.node("Add", {"s", "c"}, {"t"}).node("Split", {"t"}, {"f", "g"}, {{"axis", 2}});
+  model.node("Concat", {"f", "g"}, {"h"}, {{"axis", 3}}).node("Unsqueeze", {"h", "axes"}, {"u"});
+  model.node("Reshape", {"u", "shape"}, {"r"}).node("Gemm", {"r", "fc"}, {"y"});
+  const std::string whole = model.bytes();
+  EXPECT_NO_THROW(parse_onnx(whole, "whole.onnx"));
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    for (const int flipped : {1, 2, 8, 64, 128, 255}) {
+      std::string damaged = whole;
+      damaged[i] = static_cast<char>(damaged[i] ^ flipped);
+      try {
+        parse_onnx(damaged, "damaged.onnx");
+      } catch (const ConfigError&) {  // nothing else
+      }
+    }
+  }
 }
 
 TEST(OnnxImport, NamesUnknownOperatorsAndTheirNode) {
@@ -606,6 +630,10 @@ TEST_P(OnnxRoundTrip, KeepsLogitsNamesAndScaling) {
   ::onnx::ModelProto model;
   ASSERT_TRUE(model.ParseFromString(bytes));
   EXPECT_NO_THROW(::onnx::checker::check_model(model));
+  const ::onnx::ShapeInferenceOptions strict(
+      /*check_type=*/true, /*strict_mode=*/1, /*data_prop=*/true);
+  EXPECT_NO_THROW(
+      ::onnx::shape_inference::InferShapes(model, ::onnx::OpSchemaRegistry::Instance(), strict));
   const Network again = parse_onnx(bytes, "again.onnx");
   EXPECT_EQ(again.input_size(), network.input_size());
   EXPECT_EQ(again.inputs()[0].scaling.std, network.inputs()[0].scaling.std);
