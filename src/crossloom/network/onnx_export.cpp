@@ -225,13 +225,35 @@ class GraphWriter {
     const std::string& kind = node.op->kind();
     const Json& attributes = node.op->attributes();
     if (kind == "Gelu") return write_gelu(node);
+    if (kind == "Mish") return write_mish(node);
+    if (kind == "Pad" && node.inputs.size() > 3) {
+      throw ConfigError("node '" + node.name +
+                        "' (Pad) names its axes (ONNX opset 17 pads all of them); write "
+                        "safetensors");
+    }
     if (kind == "Clip") return write_clip(node);
     if (kind == "ConstantOfShape") return write_filled(node);
     if (kind.rfind("Reduce", 0) == 0) return write_reduction(node);
     ::onnx::NodeProto& written = add_node(node.name, kind, input_names(node));
     for (const auto& entry : attributes.items()) {
-      set_attribute(written, entry.key(), entry.value());
+      if (!is_of_other_opset(kind, entry.key())) {
+        set_attribute(written, entry.key(), entry.value());
+      }
     }
+  }
+
+  /// Attributes without effect here that opset 17 does not have.
+  static bool is_of_other_opset(const std::string& kind, const std::string& attribute) {
+    return (kind == "AveragePool" && attribute == "dilations") ||
+           (kind == "Dropout" && attribute == "ratio");
+  }
+
+  /// x tanh(log(1 + exp x))
+  void write_mish(const Node& node) {
+    const std::string x = input_names(node)[0];
+    add_node(node.name + ".softplus", "Softplus", {x});
+    add_node(node.name + ".tanh", "Tanh", {node.name + ".softplus"});
+    add_node(node.name, "Mul", {x, node.name + ".tanh"});
   }
 
   /// x (1 + erf(x / sqrt 2)) / 2, or its approximation by tanh.

@@ -668,6 +668,22 @@ INSTANTIATE_TEST_SUITE_P(Networks,
                                          "deit_tiny_patch16_224",
                                          "bert_tiny_squad"));
 
+TEST(OnnxExport, WritesNewerOperatorsInOpset17) {
+  const torch::NoGradGuard no_grad;
+  ModelBuilder model({2, 4, 4}, 20);
+  model.integers("axes", {2}).node("Mish", {"x"}, {"a"});
+  model.node("Gelu", {"a"}, {"b"}, {{"approximate", "tanh"}});
+  model.node("AveragePool", {"b"}, {"c"}, {{"kernel_shape", {2, 2}}, {"dilations", {1, 1}}});
+  model.node("ReduceMean", {"c", "axes"}, {"d"}).node("ReduceSum", {"d", "axes"}, {"y"});
+  const Network network = model.network();
+  const std::string bytes = serialise_onnx(network);
+  ::onnx::ModelProto written;
+  ASSERT_TRUE(written.ParseFromString(bytes));
+  EXPECT_NO_THROW(::onnx::checker::check_model(written));
+  const Tensor x = torch::sin(torch::arange(64)).reshape({2, 2, 4, 4});
+  expect_close(parse_onnx(bytes, "again.onnx").forward(x), network.forward(x));
+}
+
 TEST(OnnxExport, WritesTheFileWholeOrNotAtAll) {
   const fs::path path = fs::temp_directory_path() / "crossloom_onnx_export.onnx";
   write_onnx(path, make_network("lenet_wu2023"));
