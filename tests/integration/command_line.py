@@ -63,7 +63,7 @@ class CommandLine(unittest.TestCase):
 
     def test_help_lists_every_command_and_parameter(self):
         text = self.crossloom("--help").stdout
-        for command in ("run", "devices", "circuit", "data", "plan", "report"):
+        for command in ("run", "devices", "circuit", "convert", "data", "inspect", "plan", "report"):
             self.assertIn(command, text)
         text = self.crossloom("run", "--help").stdout
         for parameter in ("[device]", "i_max", "after_write", "op_time", "--resume"):
@@ -87,6 +87,13 @@ class CommandLine(unittest.TestCase):
             (["run", EXPERIMENT, "--data-dir", "nowhere"], "nowhere"),
             (["report", "nowhere"], "nowhere"),
             (["data", "fetch", "mnits"], "mnits"),
+            (["inspect", "absent.onnx"], "absent.onnx"),
+            (["inspect", "lenet6"], "lenet6"),
+            (["inspect", "lenet5", "--rows", "0"], "num_rows"),
+            (["inspect", "lenet5", "--rows", "8"], "num_rows"),
+            (["inspect", "absent.onnx", "--size", "x=3,b"], "--size"),
+            (["convert", "lenet5", "--out", "lenet.onnx"], "lenet5_mnist.safetensors"),
+            (["convert", "lenet5", "--out", "lenet.txt"], "lenet.txt"),
             (["fly"], "fly"),
         ]:
             with self.subTest(arguments=arguments):
@@ -169,12 +176,51 @@ class CommandLine(unittest.TestCase):
         self.write_npy("v.npy", "(3,)", [0.1, 0.2, 0.3])
         self.assert_refused(self.crossloom(*command), "v.npy")
 
-    def test_plan_writes_a_file_and_refuses_what_does_not_fit(self):
-        weights = data_dir() / "weights/lenet5_mnist.safetensors"
-        if not weights.exists():
+    def needs_weights(self, name):
+        path = data_dir() / f"weights/{name}.safetensors"
+        if not path.exists():
             if os.environ.get("CI"):
                 self.fail(f"no weights under {data_dir()}")
             self.skipTest(f"no weights under {data_dir()}")
+        return path
+
+    def test_inspect_counts_what_a_network_needs(self):
+        found = json.loads(self.crossloom("inspect", "lenet5", "--json", "--rows", "128",
+                                          "--cols", "128").stdout)
+        self.assertEqual(found["name"], "lenet5_mnist")
+        self.assertEqual([layer["name"] for layer in found["layers"]],
+                         ["conv1", "conv2", "fc1", "fc2", "fc3"])
+        self.assertEqual(found["layers"][1], dict(
+            found["layers"][1], kind="conv", weight=[16, 6, 5, 5], output=[16, 10, 10],
+            parameters=2416, products=240000))
+        self.assertEqual(found["total"]["parameters"], 61706)
+        self.assertEqual(found["total"]["crossbars"],
+                         sum(layer["crossbars"] for layer in found["layers"]))
+        table = self.crossloom("inspect", "mobilenet_v3_small").stdout
+        self.assertIn("depthwise", table)
+
+    def test_convert_keeps_a_network_from_format_to_format(self):
+        weights = self.needs_weights("resnet20_cifar10")
+        steps = [("resnet20", "--weights", weights, "--out", "a.onnx"),
+                 ("a.onnx", "--out", "a.safetensors"),
+                 ("resnet20", "--weights", "a.safetensors", "--out", "b.onnx"),
+                 ("b.onnx", "--out", "b.safetensors"),
+                 ("b.onnx", "--fold", "--out", "c.onnx")]
+        for step in steps:
+            result = self.crossloom("convert", *step)
+            self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual((self.folder / "a.safetensors").read_bytes(),
+                         (self.folder / "b.safetensors").read_bytes())
+        layers = [json.loads(self.crossloom("inspect", model, "--json").stdout)["layers"]
+                  for model in ("resnet20", "b.onnx", "c.onnx")]
+        self.assertEqual(layers[0], layers[1])
+        self.assertEqual(len(layers[2]), 20)
+        whole = (self.folder / "a.onnx").read_bytes()
+        (self.folder / "cut.onnx").write_bytes(whole[:len(whole) // 2])
+        self.assert_refused(self.crossloom("inspect", "cut.onnx"), "cut.onnx", "cut short")
+
+    def test_plan_writes_a_file_and_refuses_what_does_not_fit(self):
+        weights = self.needs_weights("lenet5_mnist")
         command = ["plan", "--weights", weights, "--pool", "2,128,10"]
         result = self.crossloom(*command, "--set", "budget=2", "--out", "lenet.plan")
         self.assertEqual(result.returncode, 0, result.stderr)

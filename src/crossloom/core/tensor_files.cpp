@@ -39,12 +39,12 @@ constexpr TypeName kTypes[] = {{"F64", "f8", at::kDouble},
 
 /// Number of elements, or -1 when it does not fit into 62 bits.
 std::int64_t count_elements(const std::vector<std::int64_t>& shape) {
-  std::int64_t count = 1;
+  std::int64_t bound = 1;  // of the number of elements, and of every stride
   for (const std::int64_t size : shape) {
-    if (size < 0 || (size > 0 && count > (std::int64_t{1} << 62) / size)) return -1;
-    count *= size;
+    if (size < 0 || size > (std::int64_t{1} << 62) / bound) return -1;
+    bound *= std::max<std::int64_t>(size, 1);
   }
-  return count;
+  return std::find(shape.begin(), shape.end(), 0) == shape.end() ? bound : 0;
 }
 
 Tensor copy_bytes(const char* bytes, const std::vector<std::int64_t>& shape, at::ScalarType type) {

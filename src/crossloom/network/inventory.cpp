@@ -24,7 +24,7 @@ double utilisation(std::int64_t num_weights, std::int64_t num_crossbars, const A
 }
 
 void add_crossbars(const ProductGeometry& geometry, const ArraySize& array, LayerInventory& layer) {
-  layer.num_crossbars = tile_product(geometry, array).num_crossbars();
+  layer.num_crossbars = tile_product(geometry, array).num_crossbars;
   layer.utilisation = utilisation(geometry.num_weights(), layer.num_crossbars, array);
 }
 

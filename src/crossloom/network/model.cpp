@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 fs::path find_weights(const std::string& name, const fs::path& data_dir) {
   const std::string file = name + ".safetensors";
-  const FoundFiles found = locate_files(search_places(data_dir), "weights", {file});
+  const FoundFiles found = locate_files(search_places(data_dir), {"weights"}, {file});
   if (!found.paths.empty()) return found.paths[0];
   throw ConfigError("no weights of " + name + " (no weights/" + file +
                     " in the folders where data are looked for); give --weights FILE");

@@ -97,10 +97,7 @@ class GraphWriter {
       }
     }
     for (const std::size_t output : network_.outputs()) {
-      // Neither type nor size are promised: operators on integers may end here as well.
-      graph_.add_output()->set_name(network_.nodes()[output].name);
-      auto& type = *graph_.mutable_output(graph_.output_size() - 1)->mutable_type();
-      type.mutable_tensor_type()->set_elem_type(output_type(output));
+      declare_output(output, shapes[output], is_length_open);
     }
   }
 
@@ -115,6 +112,26 @@ class GraphWriter {
     const bool is_index =
         output.op != nullptr && (output.op->kind() == "ArgMax" || output.op->kind() == "ArgMin");
     return is_index ? ::onnx::TensorProto::INT64 : ::onnx::TensorProto::FLOAT;
+  }
+
+  /// Sizes of outputs behind an open length are left open.
+  void declare_output(std::size_t output,
+                      const std::vector<std::int64_t>& shape,
+                      bool is_length_open) {
+    ::onnx::ValueInfoProto& value = *graph_.add_output();
+    value.set_name(network_.nodes()[output].name);
+    auto& tensor = *value.mutable_type()->mutable_tensor_type();
+    tensor.set_elem_type(output_type(output));
+    tensor.mutable_shape();
+    const bool is_constant = network_.nodes()[output].parameter >= 0;
+    for (std::size_t i = 0; i < shape.size(); ++i) {
+      auto& dim = *tensor.mutable_shape()->add_dim();
+      if (is_constant || (i > 0 && !is_length_open)) {
+        dim.set_dim_value(shape[i]);
+      } else if (i == 0) {
+        dim.set_dim_param("batch");
+      }
+    }
   }
 
   static void declare(::onnx::ValueInfoProto& value,
@@ -208,13 +225,35 @@ class GraphWriter {
     const std::string& kind = node.op->kind();
     const Json& attributes = node.op->attributes();
     if (kind == "Gelu") return write_gelu(node);
+    if (kind == "Mish") return write_mish(node);
+    if (kind == "Pad" && node.inputs.size() > 3) {
+      throw ConfigError("node '" + node.name +
+                        "' (Pad) names its axes (ONNX opset 17 pads all of them); write "
+                        "safetensors");
+    }
     if (kind == "Clip") return write_clip(node);
     if (kind == "ConstantOfShape") return write_filled(node);
     if (kind.rfind("Reduce", 0) == 0) return write_reduction(node);
     ::onnx::NodeProto& written = add_node(node.name, kind, input_names(node));
     for (const auto& entry : attributes.items()) {
-      set_attribute(written, entry.key(), entry.value());
+      if (!is_of_other_opset(kind, entry.key())) {
+        set_attribute(written, entry.key(), entry.value());
+      }
     }
+  }
+
+  /// Attributes without effect here that opset 17 does not have.
+  static bool is_of_other_opset(const std::string& kind, const std::string& attribute) {
+    return (kind == "AveragePool" && attribute == "dilations") ||
+           (kind == "Dropout" && attribute == "ratio");
+  }
+
+  /// x tanh(log(1 + exp x))
+  void write_mish(const Node& node) {
+    const std::string x = input_names(node)[0];
+    add_node(node.name + ".softplus", "Softplus", {x});
+    add_node(node.name + ".tanh", "Tanh", {node.name + ".softplus"});
+    add_node(node.name, "Mul", {x, node.name + ".tanh"});
   }
 
   /// x (1 + erf(x / sqrt 2)) / 2, or its approximation by tanh.

@@ -227,15 +227,18 @@ void require_independent_examples(const Network& network) {
 
 }  // namespace
 
-Network parse_onnx(const std::string& bytes, const fs::path& path, const OnnxOptions& options) {
+namespace {
+
+Network import_graph(const std::string& bytes, const fs::path& path, const OnnxOptions& options) {
   OnnxGraph graph = parse_onnx_graph(bytes, path);
   if (graph.inputs.empty()) {
     throw ConfigError("cannot use " + path.string() +
                       " (its graph has no input); give the .onnx file of a network");
   }
-  const bool is_batch_fixed = std::any_of(graph.inputs.begin(),
-                                          graph.inputs.end(),
-                                          [](const auto& input) { return input.sizes[0] == 1; });
+  const bool is_batch_fixed =
+      std::any_of(graph.inputs.begin(), graph.inputs.end(), [](const OnnxInput& input) {
+        return input.sizes[0] == 1;
+      });
   const std::int64_t noted = read_length(graph);
   for (OnnxInput& input : graph.inputs) settle_sizes(input, noted > 0 ? noted : kLength, options);
   graph = fold_constants(std::move(graph), is_batch_fixed);
@@ -243,6 +246,17 @@ Network parse_onnx(const std::string& bytes, const fs::path& path, const OnnxOpt
   const Network network = Emitter(graph, path.stem().string()).emit(options);
   if (is_batch_fixed) require_independent_examples(network);
   return network;
+}
+
+}  // namespace
+
+Network parse_onnx(const std::string& bytes, const fs::path& path, const OnnxOptions& options) {
+  try {
+    return import_graph(bytes, path, options);
+  } catch (const c10::Error& error) {
+    throw ConfigError("cannot use " + path.string() + " (" + error.what_without_backtrace() +
+                      "); export the network again");
+  }
 }
 
 Network read_onnx(const fs::path& path, const OnnxOptions& options) {

@@ -2,6 +2,7 @@
 // Source: https://github.com/python/cpython/blob/main/Lib/pickletools.py
 #include "crossloom/network/pickle.h"
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 
@@ -68,19 +69,20 @@ Tensor view_of(const Tensor& storage,
                const std::vector<std::int64_t>& sizes,
                const std::vector<std::int64_t>& strides) {
   std::int64_t last = offset;
-  std::int64_t count = 1;
+  std::int64_t bound = 1;  // of the number of elements
   bool overflows = offset < 0 || sizes.size() != strides.size();
   for (std::size_t i = 0; i < sizes.size() && !overflows; ++i) {
     std::int64_t reach = 0;
-    overflows |= __builtin_mul_overflow(count, sizes[i], &count) || count > kMaxElements;
-    overflows |=
-        __builtin_mul_overflow(std::max<std::int64_t>(sizes[i] - 1, 0), strides[i], &reach);
+    const std::int64_t size = std::max<std::int64_t>(sizes[i], 1);
+    overflows |= __builtin_mul_overflow(bound, size, &bound) || bound > kMaxElements;
+    overflows |= __builtin_mul_overflow(size - 1, strides[i], &reach);
     overflows |= __builtin_add_overflow(last, reach, &last);
   }
-  if (overflows || (count > 0 && last >= storage.numel())) {
+  const bool is_empty = std::find(sizes.begin(), sizes.end(), 0) != sizes.end();
+  if (overflows || (!is_empty && last >= storage.numel())) {
     refuse("a tensor does not lie within its storage");
   }
-  if (count == 0) return torch::empty(sizes, storage.scalar_type());
+  if (is_empty) return torch::empty(sizes, storage.scalar_type());
   return storage.as_strided(sizes, strides, offset).clone(at::MemoryFormat::Contiguous);
 }
 

@@ -1,4 +1,5 @@
 // Protobuf to `OnnxGraph`.
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
@@ -18,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kNewestOpset = 21;
+constexpr std::int64_t kLargest = std::int64_t{1} << 40;  // elements of a tensor
 
 [[noreturn]] void refuse(const fs::path& path, const std::string& why, const std::string& remedy) {
   throw ConfigError("cannot use " + path.string() + " (" + why + "); " + remedy);
@@ -99,14 +101,15 @@ class TensorReader {
 
   std::int64_t count_elements(const ::onnx::TensorProto& proto,
                               const std::vector<std::int64_t>& sizes) const {
-    std::int64_t count = 1;
+    std::int64_t bound = 1;  // of the number of elements, and of every stride
     for (const std::int64_t size : sizes) {
-      if (size < 0 || (size > 0 && count > (std::int64_t{1} << 40) / size)) {
+      if (size < 0 || size > kLargest / bound) {
         bad(proto, "has a shape that is negative or overflows");
       }
-      count *= size;
+      bound *= std::max<std::int64_t>(size, 1);
     }
-    return count;
+    const bool is_empty = std::find(sizes.begin(), sizes.end(), 0) != sizes.end();
+    return is_empty ? 0 : bound;
   }
 
   Tensor read_values(const ::onnx::TensorProto& proto,

@@ -421,7 +421,7 @@ const std::map<std::string, Add>& upgrades() {
 }  // namespace
 
 void add_upgraded(OnnxNode node, std::int64_t opset, OnnxTrial& trial) {
-  if (opset < 6) node.attributes.erase("consumed_inputs");
+  if (opset < 7) node.attributes.erase("consumed_inputs");
   Upgrade upgrade{node, opset, trial};
   const auto found = upgrades().find(node.kind);
   found == upgrades().end() ? upgrade.add() : found->second(upgrade);

@@ -33,6 +33,7 @@ void add_normalisation(Table& table) {
         attributes.integer("stash_type", 1);
         return [=](const OperatorInputs& in) {
           const std::int64_t first = axis < 0 ? axis + in[0].dim() : axis;
+          TORCH_CHECK(first >= 0 && first < in[0].dim(), "LayerNormalization has no axis ", axis);
           const auto sizes = in[0].sizes().slice(static_cast<std::size_t>(first));
           const Tensor bias = in.size() > 2 ? in[2] : Tensor();
           return torch::layer_norm(in[0], sizes, in[1], bias, epsilon);

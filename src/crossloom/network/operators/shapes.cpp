@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <stdexcept>
 
 #include "crossloom/network/operators/table.h"
 
@@ -15,7 +16,11 @@ Tensor reshape(const Tensor& x, const Tensor& shape, bool zero_is_zero) {
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     if (sizes[i] == 0 && !zero_is_zero) sizes[i] = x.size(static_cast<std::int64_t>(i));
   }
-  return x.reshape(sizes);
+  try {
+    return x.reshape(sizes);
+  } catch (const std::runtime_error& error) {  // LibTorch's own here, unlike everywhere else
+    TORCH_CHECK(false, error.what());
+  }
 }
 
 /// Inputs: x, starts, ends, optional axes, optional steps.
@@ -74,6 +79,7 @@ Tensor pad(const OperatorInputs& in, const std::string& mode) {
   TORCH_CHECK(pads.size() == 2 * axes.size(), "Pad needs two numbers for each axis");
   std::vector<std::int64_t> amounts(static_cast<std::size_t>(2 * dims), 0);  // last axis first
   for (std::size_t i = 0; i < axes.size(); ++i) {
+    TORCH_CHECK(axes[i] >= -dims && axes[i] < dims, "Pad has no axis ", axes[i]);
     const auto from_back = static_cast<std::size_t>(dims - 1 - count_from(axes[i], dims));
     amounts[2 * from_back] = pads[i];
     amounts[2 * from_back + 1] = pads[axes.size() + i];
