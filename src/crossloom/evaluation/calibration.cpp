@@ -105,8 +105,11 @@ ChipRead Calibration::next_read(RangeUse ranges) {
   return read;
 }
 
+/// Every range takes over the first values it sees, so that one pass is enough but for those that
+/// follow.
 void Calibration::set_ranges() {
-  for (const RangeUse use : {RangeUse::kTrack, RangeUse::kCalibrate}) {
+  for (const RangeUse use : {RangeUse::kCalibrate, RangeUse::kTrack}) {
+    if (use == RangeUse::kTrack && !chip_.has_tracked_ranges()) continue;
     for (const std::vector<Tensor>& batch : batches_) {
       chip_.forward(network_, batch, next_read(use));
     }

@@ -21,7 +21,7 @@ struct CalibrationOptions {
     kGainAndOffset,  // y -> gain y + offset
   };
 
-  std::int64_t examples = 128;
+  std::int64_t examples = 64;
   std::int64_t batch_size = 8;  // ranges see all columns of a batch before any is converted
   BatchNorm batch_norm = BatchNorm::kFolded;
   Columns columns = Columns::kNone;

@@ -80,6 +80,8 @@ Chip::Chip(const Network& network,
     place_of_.push_back(placement.is_analog ? static_cast<std::int64_t>(products_.size()) : -1);
     if (!placement.is_analog) continue;
     placement.hardware.validate();
+    has_tracked_ranges_ |= placement.hardware.dac.range.policy == RangePolicy::kTracked ||
+                           placement.hardware.adc.range.policy == RangePolicy::kTracked;
     const InputSign sign =
         network.has_signed_input(i) ? InputSign::kSigned : InputSign::kNonNegative;
     products_.emplace_back(placement.hardware,

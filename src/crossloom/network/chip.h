@@ -64,6 +64,9 @@ class Chip {
   /// The same for networks with one input and one output.
   Tensor forward(const Network& network, const Tensor& x, const ChipRead& read);
 
+  /// Whether some converter's range follows the values it sees, batch by batch.
+  bool has_tracked_ranges() const { return has_tracked_ranges_; }
+
   /// Digital corrections of product `index`; a factor of 1 and no correction at first.
   void set_correction(std::size_t index, const DigitalCorrection& correction);
   void set_drift_factor(std::size_t index, double factor);
@@ -93,6 +96,7 @@ class Chip {
   std::uint64_t seed_;
   std::uint64_t number_;
   double clock_ = 0;
+  bool has_tracked_ranges_ = false;
   std::vector<AnalogProduct> products_;
   std::vector<std::int64_t>
       place_of_;  // of each product of the network in `products_`; -1: digital
