@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "crossloom/network/onnx/growth.h"
 #include "crossloom/network/onnx/product.h"
 #include "crossloom/network/onnx/upgrade.h"
 #include "crossloom/network/operators.h"
@@ -14,7 +15,7 @@ using operators::to_integers;
 using Sizes = std::vector<std::int64_t>;
 
 constexpr std::int64_t kBatch = -1;                           // in a list of sizes
-constexpr std::int64_t kMaxElements = std::int64_t{1} << 30;  // of one value of a trial
+constexpr std::int64_t kMaxElements = std::int64_t{1} << 28;  // of one value of a trial
 
 /// Operators that give the same numbers in another arrangement.
 bool rearranges(const std::string& kind) {
@@ -75,6 +76,20 @@ std::size_t find_batch_entry(const Sizes& from, std::size_t grown, const Sizes& 
   }
   const bool is_last = entry + 1 == to.size();
   return is_last && entry > 0 ? entry - 1 : entry;
+}
+
+/// `message` with the name of `node` in front, unless it is there.
+std::string named(const OnnxNode& node, const std::string& message) {
+  const bool has_name = message.rfind("node '", 0) == 0;
+  return has_name ? message : "node '" + node.name + "': " + message;
+}
+
+void require_bounded(const OnnxNode& node, double num_elements) {
+  if (!(num_elements <= static_cast<double>(kMaxElements))) {
+    refuse_node(node,
+                "computes more than 2^28 numbers for one example (too many to hold); give smaller "
+                "inputs");
+  }
 }
 
 /// Zeros of the shape of the product of `x`.
@@ -197,6 +212,7 @@ Tensor OnnxTrial::apply(const OnnxNode& node, const std::vector<Tensor>& inputs)
   }
   const Operator op(node.kind, node.attributes);
   op.is_non_negative(std::vector<bool>(inputs.size()));  // checks their number
+  require_bounded(node, bound_elements(node, inputs));
   return op.apply(inputs);
 }
 
@@ -221,13 +237,9 @@ Tensor OnnxTrial::compute(const OnnxNode& node, std::size_t trial) const {
     }
     refuse_node(node, "cannot be computed (" + reason + "); correct the network");
   } catch (const ConfigError& error) {
-    throw ConfigError("node '" + node.name + "': " + error.what());
+    throw ConfigError(named(node, error.what()));
   }
-  if (result.numel() > kMaxElements) {
-    refuse_node(node,
-                "computes more than 2^30 numbers for one example (too many to hold); give smaller "
-                "inputs");
-  }
+  require_bounded(node, static_cast<double>(result.numel()));
   return result;
 }
 
@@ -373,14 +385,12 @@ namespace {
 
 /// Errors of `add_upgraded` name the node.
 void add_node(const OnnxNode& node, std::int64_t opset, OnnxTrial& trial) {
-  const auto prefix = "node '" + node.name + "': ";
   try {
     add_upgraded(node, opset, trial);
   } catch (const c10::Error& error) {
-    throw ConfigError(prefix + error.what_without_backtrace() + "; correct the network");
+    throw ConfigError(named(node, error.what_without_backtrace()) + "; correct the network");
   } catch (const ConfigError& error) {
-    const bool has_name = std::string(error.what()).rfind("node '", 0) == 0;
-    throw ConfigError((has_name ? "" : prefix) + error.what());
+    throw ConfigError(named(node, error.what()));
   }
 }
 
