@@ -15,6 +15,7 @@ using Kind = PickleValue::Kind;
 using Items = std::vector<PickleValue>;
 
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 31;
+constexpr std::int64_t kMaxPairs = std::int64_t{1} << 24;
 
 [[noreturn]] void refuse(const std::string& why) {
   throw ConfigError("the pickle cannot be read (" + why +
@@ -25,8 +26,6 @@ PickleValue make(Kind kind, const std::string& text = "") {
   PickleValue value;
   value.kind = kind;
   value.text = text;
-  const bool is_container = kind == Kind::kTuple || kind == Kind::kList || kind == Kind::kDict;
-  if (is_container) value.items = std::make_shared<Items>();
   return value;
 }
 
@@ -91,12 +90,10 @@ class Unpickler {
   Unpickler(std::string_view bytes, const std::function<std::string(const std::string&)>& records)
       : bytes_(bytes), read_record_(records) {}
 
-  PickleValue run() {
-    while (true) {
-      const char opcode = take(1)[0];
-      if (opcode == '.') return pop();
-      step(opcode);
-    }
+  Pickle run() && {
+    for (char opcode = take(1)[0]; opcode != '.'; opcode = take(1)[0]) step(opcode);
+    PickleValue value = pop();
+    return {std::move(value), std::move(containers_)};
   }
 
  private:
@@ -118,9 +115,15 @@ class Unpickler {
   std::string line() {
     const auto end = bytes_.find('\n', position_);
     if (end == std::string_view::npos) refuse("it is cut short");
-    const std::string text(take(end - position_));
+    std::string text(take(end - position_));
     take(1);
     return text;
+  }
+
+  PickleValue make_container(Kind kind) {
+    PickleValue value = make(kind);
+    value.items = &containers_.emplace_back();
+    return value;
   }
 
   void push(PickleValue value) { stack_.push_back(std::move(value)); }
@@ -155,7 +158,7 @@ class Unpickler {
   }
 
   void push_tuple(Items items) {
-    PickleValue tuple = make(Kind::kTuple);
+    PickleValue tuple = make_container(Kind::kTuple);
     *tuple.items = std::move(items);
     push(std::move(tuple));
   }
@@ -183,7 +186,8 @@ class Unpickler {
   }
 
   void step(char opcode) {
-    if (!step_scalar(opcode) && !step_container(opcode) && !step_object(opcode)) {
+    if (!step_scalar(opcode) && !step_container(opcode) && !step_memo(opcode) &&
+        !step_object(opcode)) {
       refuse("it has the unknown opcode " + std::to_string(static_cast<unsigned char>(opcode)));
     }
   }
@@ -249,7 +253,7 @@ class Unpickler {
         push(make(Kind::kMark));
         return true;
       case ')':
-        push(make(Kind::kTuple));
+        push(make_container(Kind::kTuple));
         return true;
       case '\x85':
       case '\x86':
@@ -261,10 +265,10 @@ class Unpickler {
         return true;
       case ']':
       case '\x8f':  // EMPTY_SET
-        push(make(Kind::kList));
+        push(make_container(Kind::kList));
         return true;
       case '}':
-        push(make(Kind::kDict));
+        push(make_container(Kind::kDict));
         return true;
       case 'a':
         add_items(pop_last(1));
@@ -286,6 +290,13 @@ class Unpickler {
       case '2':
         push(PickleValue(top()));
         return true;
+      default:
+        return false;
+    }
+  }
+
+  bool step_memo(char opcode) {
+    switch (opcode) {
       case 'q':
         memo_[number<std::uint8_t>()] = top();
         return true;
@@ -344,7 +355,7 @@ class Unpickler {
     }
   }
 
-  static PickleValue reduce(const PickleValue& function, const PickleValue& arguments) {
+  PickleValue reduce(const PickleValue& function, const PickleValue& arguments) {
     if (function.kind != Kind::kGlobal || arguments.items == nullptr) {
       return make(Kind::kOther, function.text);
     }
@@ -360,11 +371,12 @@ class Unpickler {
   }
 
   /// Of nothing, or of a list of pairs.
-  static PickleValue make_dict(const Items& given) {
-    PickleValue dict = make(Kind::kDict);
+  PickleValue make_dict(const Items& given) {
+    PickleValue dict = make_container(Kind::kDict);
     if (given.empty() || given[0].items == nullptr) return dict;
     for (const PickleValue& pair : *given[0].items) {
       if (pair.items == nullptr || pair.items->size() != 2) refuse("a dict has no pairs");
+      if (++num_pairs_ > kMaxPairs) refuse("its dicts have too many entries");
       dict.items->insert(dict.items->end(), pair.items->begin(), pair.items->end());
     }
     return dict;
@@ -407,12 +419,14 @@ class Unpickler {
   Items stack_;
   std::map<std::uint64_t, PickleValue> memo_;
   std::map<std::string, Tensor> storages_;
+  std::deque<Items> containers_;
+  std::int64_t num_pairs_ = 0;
 };
 
 }  // namespace
 
-PickleValue read_pickle(std::string_view bytes,
-                        const std::function<std::string(const std::string& key)>& read_record) {
+Pickle read_pickle(std::string_view bytes,
+                   const std::function<std::string(const std::string& key)>& read_record) {
   return Unpickler(bytes, read_record).run();
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
+#include <deque>
 #include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,8 +30,14 @@ struct PickleValue {
   Kind kind = Kind::kOther;
   std::int64_t integer = 0;
   std::string text;  // kText; the name of a kGlobal; the class of a kOther; the key of a kStorage
-  std::shared_ptr<std::vector<PickleValue>> items;  // kDict: keys and values in turn
-  Tensor tensor;                                    // kTensor; the elements of a kStorage
+  std::vector<PickleValue>* items = nullptr;  // of a container; kDict: keys and values in turn
+  Tensor tensor;                              // kTensor; the elements of a kStorage
+};
+
+/// A value with the containers it consists of, which may hold each other.
+struct Pickle {
+  PickleValue value;
+  std::deque<std::vector<PickleValue>> containers;
 };
 
 /// The value that the pickle `bytes` describes. Calls no code: of functions, only those that
@@ -39,7 +45,7 @@ struct PickleValue {
 ///
 /// `read_record` gives the bytes of a storage by its key. Throws `ConfigError` on bytes that are no
 /// pickle or tensors that do not lie within their storage.
-PickleValue read_pickle(std::string_view bytes,
-                        const std::function<std::string(const std::string& key)>& read_record);
+Pickle read_pickle(std::string_view bytes,
+                   const std::function<std::string(const std::string& key)>& read_record);
 
 }  // namespace crossloom

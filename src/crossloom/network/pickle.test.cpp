@@ -33,7 +33,8 @@ std::string pickle_vector(int offset, int size, int stride) {
 TEST(Pickle, ContainersAreRead) {
   const std::string bytes =
       "}(" + text("a") + integer(7) + text("b") + "](" + integer(1) + integer(2) + "eu.";
-  const PickleValue value = read_pickle(bytes, four_floats);
+  const Pickle pickle = read_pickle(bytes, four_floats);
+  const PickleValue& value = pickle.value;
   ASSERT_EQ(value.kind, Kind::kDict);
   ASSERT_EQ(value.items->size(), 4U);
   EXPECT_EQ((*value.items)[0].text, "a");
@@ -42,18 +43,25 @@ TEST(Pickle, ContainersAreRead) {
 }
 
 TEST(Pickle, TensorsAreViewsWithinTheirStorage) {
-  const Tensor tensor = read_pickle(pickle_vector(1, 3, 1), four_floats).tensor;
+  const Tensor tensor = read_pickle(pickle_vector(1, 3, 1), four_floats).value.tensor;
   EXPECT_TRUE(tensor.equal(torch::arange(1, 4).to(torch::kFloat)));
-  EXPECT_EQ(read_pickle(pickle_vector(0, 2, 3), four_floats).tensor[1].item<float>(), 3);
+  EXPECT_EQ(read_pickle(pickle_vector(0, 2, 3), four_floats).value.tensor[1].item<float>(), 3);
   EXPECT_THROW(read_pickle(pickle_vector(1, 4, 1), four_floats), ConfigError);
   EXPECT_THROW(read_pickle(pickle_vector(0, 2, 4), four_floats), ConfigError);
   EXPECT_THROW(read_pickle(pickle_vector(200, 1, 1), four_floats), ConfigError);
 }
 
 TEST(Pickle, FunctionsAreNotCalled) {
-  const PickleValue value = read_pickle("cos\nsystem\n(" + text("exit 1") + "tR.", four_floats);
+  const PickleValue value =
+      read_pickle("cos\nsystem\n(" + text("exit 1") + "tR.", four_floats).value;
   EXPECT_EQ(value.kind, Kind::kOther);
   EXPECT_EQ(value.text, "os.system");
+}
+
+TEST(Pickle, ContainersMayBeDeepAndHoldThemselves) {
+  EXPECT_EQ(read_pickle("]q\1h\1a.", four_floats).value.kind, Kind::kList);
+  const std::string deep = std::string(1000000, ']') + std::string(999999, 'a') + ".";
+  EXPECT_EQ(read_pickle(deep, four_floats).value.items->size(), 1U);
 }
 
 TEST(Pickle, DamagedBytesAreRefusedOrRead) {

@@ -40,7 +40,7 @@ std::string read_record(PyTorchStreamReader& reader, const std::string& name) {
   return {static_cast<const char*>(data.get()), size};
 }
 
-PickleValue read_value(const fs::path& path) {
+Pickle read_value(const fs::path& path) {
   require_zip(path);
   try {
     PyTorchStreamReader reader(path.string());
@@ -90,7 +90,8 @@ TensorMap without_prefix(TensorMap tensors, const std::string& prefix) {
 }  // namespace
 
 TensorMap read_pytorch_weights(const fs::path& path) {
-  const PickleValue value = read_value(path);
+  const Pickle file = read_value(path);
+  const PickleValue& value = file.value;
   const PickleValue* dict = &value;
   for (const char* key : {"state_dict", "model_state_dict", "model"}) {
     const PickleValue* inner = find(value, key);

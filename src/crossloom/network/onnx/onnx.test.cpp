@@ -180,6 +180,18 @@ TEST(OnnxImport, DamagedFilesAreRefusedOrRead) {
   }
 }
 
+TEST(OnnxImport, ValuesThatWouldFillTheMemoryAreRefused) {
+  ModelBuilder padded({4, 4});
+  padded.integers("pads", {0, 0, 0, 0, 1 << 26, 1 << 26}).node("Pad", {"x", "pads"}, {"y"});
+  expect_refused(padded, {"the Pad of y", "2^28"});
+  ModelBuilder filled;
+  filled.integers("size", {1 << 20, 1 << 20}).node("ConstantOfShape", {"size"}, {"y"});
+  expect_refused(filled, {"2^28"});
+  ModelBuilder tiled;
+  tiled.integers("n", {1 << 20, 1 << 20}).node("Tile", {"x", "n"}, {"y"});
+  expect_refused(tiled, {"2^28"});
+}
+
 TEST(OnnxImport, NamesUnknownOperatorsAndTheirNode) {
   expect_refused(ModelBuilder().node("Fold", {"x"}, {"y"}), {"'Fold'", "the Fold of y"});
   ModelBuilder foreign;

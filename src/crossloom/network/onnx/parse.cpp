@@ -158,22 +158,24 @@ class TensorReader {
     return tensor;
   }
 
+  std::uint64_t external_number(const ::onnx::TensorProto& proto,
+                                const ::onnx::StringStringEntryProto& entry) const {
+    std::uint64_t value = 0;
+    const char* const end = entry.value().data() + entry.value().size();
+    if (std::from_chars(entry.value().data(), end, value).ptr != end) {
+      bad(proto, "has an external " + printable(entry.key()) + " that is no number");
+    }
+    return value;
+  }
+
   std::string read_external(const ::onnx::TensorProto& proto) const {
     fs::path location;
     std::uint64_t offset = 0;
     std::optional<std::uint64_t> length;
     for (const auto& entry : proto.external_data()) {
-      const auto number = [&] {
-        std::uint64_t value = 0;
-        const char* const end = entry.value().data() + entry.value().size();
-        if (std::from_chars(entry.value().data(), end, value).ptr != end) {
-          bad(proto, "has an external " + printable(entry.key()) + " that is no number");
-        }
-        return value;
-      };
       if (entry.key() == "location") location = entry.value();
-      if (entry.key() == "offset") offset = number();
-      if (entry.key() == "length") length = number();
+      if (entry.key() == "offset") offset = external_number(proto, entry);
+      if (entry.key() == "length") length = external_number(proto, entry);
     }
     return read_part(proto, external_path(proto, location), offset, length);
   }
@@ -182,7 +184,7 @@ class TensorReader {
   fs::path external_path(const ::onnx::TensorProto& proto, const fs::path& location) const {
     std::error_code error;
     const fs::path folder = fs::weakly_canonical(fs::absolute(path_).parent_path(), error);
-    const fs::path file = fs::weakly_canonical(folder / location, error);
+    fs::path file = fs::weakly_canonical(folder / location, error);
     const auto end = std::mismatch(folder.begin(), folder.end(), file.begin(), file.end()).first;
     if (error || location.empty() || end != folder.end() || !fs::is_regular_file(file, error)) {
       bad(proto,
@@ -304,11 +306,10 @@ OnnxInput read_input(const ::onnx::ValueInfoProto& proto, const fs::path& path) 
   return input;
 }
 
-/// Nodes in an order in which every value is there before it is used; that of the file where it
-/// can be.
-std::vector<OnnxNode> in_order(std::vector<OnnxNode> nodes,
-                               std::set<std::string> defined,
-                               const fs::path& path) {
+/// The outputs of `nodes`, each of which must have a name of its own.
+std::set<std::string> collect_outputs(const std::vector<OnnxNode>& nodes,
+                                      const std::set<std::string>& defined,
+                                      const fs::path& path) {
   std::set<std::string> made;
   for (const OnnxNode& node : nodes) {
     for (const std::string& output : node.outputs) {
@@ -318,28 +319,40 @@ std::vector<OnnxNode> in_order(std::vector<OnnxNode> nodes,
       }
     }
   }
-  defined.insert("");
+  return made;
+}
+
+/// Whether all inputs of `node` are defined; those that are not must be `made` by some node.
+bool is_ready(const OnnxNode& node,
+              const std::set<std::string>& defined,
+              const std::set<std::string>& made) {
+  bool ready = true;
+  for (const std::string& input : node.inputs) {
+    if (input.empty() || defined.count(input) > 0) continue;
+    if (made.count(input) == 0) {
+      refuse_node(node,
+                  "needs '" + printable(input) +
+                      "' (neither an input nor an initialiser nor the output of a node); " +
+                      kExportAgain);
+    }
+    ready = false;
+  }
+  return ready;
+}
+
+/// Nodes in an order in which every value is there before it is used; that of the file where it
+/// can be.
+std::vector<OnnxNode> in_order(std::vector<OnnxNode> nodes,
+                               std::set<std::string> defined,
+                               const fs::path& path) {
+  const std::set<std::string> made = collect_outputs(nodes, defined, path);
   std::vector<OnnxNode> sorted;
   while (!nodes.empty()) {
     std::vector<OnnxNode> waiting;
     for (OnnxNode& node : nodes) {
-      std::string missing;
-      for (const std::string& input : node.inputs) {
-        if (defined.count(input) > 0) continue;
-        if (made.count(input) == 0) {
-          refuse_node(node,
-                      "needs '" + printable(input) +
-                          "' (neither an input nor an initialiser nor the output of a node); " +
-                          kExportAgain);
-        }
-        missing = input;
-      }
-      if (missing.empty()) {
-        defined.insert(node.outputs.begin(), node.outputs.end());
-        sorted.push_back(std::move(node));
-      } else {
-        waiting.push_back(std::move(node));
-      }
+      const bool ready = is_ready(node, defined, made);
+      if (ready) defined.insert(node.outputs.begin(), node.outputs.end());
+      (ready ? sorted : waiting).push_back(std::move(node));
     }
     if (waiting.size() == nodes.size()) {
       refuse_node(waiting[0],
@@ -355,13 +368,15 @@ void require_first_outputs_only(OnnxGraph& graph) {
   const std::map<std::string, std::size_t> uses = count_uses(graph);
   for (OnnxNode& node : graph.nodes) {
     if (node.kind == "Split") continue;
-    for (std::size_t i = 1; i < node.outputs.size(); ++i) {
-      if (!node.outputs[i].empty() && uses.count(node.outputs[i]) > 0) {
-        refuse_node(node,
-                    "is used by its output " + std::to_string(i + 1) +
-                        " (crossloom computes the first only); export the network in evaluation "
-                        "mode");
-      }
+    const auto is_used = [&](const std::string& output) {
+      return !output.empty() && uses.count(output) > 0;
+    };
+    const auto used = std::find_if(node.outputs.begin() + 1, node.outputs.end(), is_used);
+    if (used != node.outputs.end()) {
+      refuse_node(
+          node,
+          "is used by its output " + std::to_string(used - node.outputs.begin() + 1) +
+              " (crossloom computes the first only); export the network in evaluation mode");
     }
     node.outputs.resize(1);
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "crossloom/network/onnx/growth.h"
 #include "crossloom/network/onnx/product.h"
 #include "crossloom/network/onnx/upgrade.h"
 #include "crossloom/network/operators.h"
@@ -14,7 +15,7 @@ using operators::to_integers;
 using Sizes = std::vector<std::int64_t>;
 
 constexpr std::int64_t kBatch = -1;                           // in a list of sizes
-constexpr std::int64_t kMaxElements = std::int64_t{1} << 30;  // of one value of a trial
+constexpr std::int64_t kMaxElements = std::int64_t{1} << 28;  // of one value of a trial
 
 /// Operators that give the same numbers in another arrangement.
 bool rearranges(const std::string& kind) {
@@ -77,6 +78,61 @@ std::size_t find_batch_entry(const Sizes& from, std::size_t grown, const Sizes& 
   return is_last && entry > 0 ? entry - 1 : entry;
 }
 
+/// `message` with the name of `node` in front, unless it is there.
+std::string named(const OnnxNode& node, const std::string& message) {
+  const bool has_name = message.rfind("node '", 0) == 0;
+  return has_name ? message : "node '" + node.name + "': " + message;
+}
+
+void require_bounded(const OnnxNode& node, double num_elements) {
+  if (!(num_elements <= static_cast<double>(kMaxElements))) {
+    refuse_node(node,
+                "computes more than 2^28 numbers for one example (too many to hold); give smaller "
+                "inputs");
+  }
+}
+
+/// Zeros of the shape of the product of `x`.
+Tensor product_output(const ProductGeometry& geometry, const Tensor& x) {
+  const bool is_image = geometry.kind == ProductGeometry::Kind::kConv;
+  TORCH_CHECK(is_image ? x.dim() == 4 : x.dim() >= 2, "its input has the shape ", x.sizes());
+  TORCH_CHECK(x.size(is_image ? 1 : -1) == geometry.in_channels,
+              "its weight takes ",
+              geometry.in_channels,
+              " channels, its input has the shape ",
+              x.sizes());
+  const Sizes sizes = geometry.output_sizes(x.sizes());
+  TORCH_CHECK(std::all_of(sizes.begin(), sizes.end(), [](auto size) { return size > 0; }),
+              "its kernel is larger than its input of the shape ",
+              x.sizes());
+  return torch::zeros({}).expand(sizes);
+}
+
+/// The entries of two shapes that x is given in two trials as one: 0 for a size that x has there
+/// itself, -1 for another that differs.
+Sizes common_shape(const std::array<Tensor, 2>& x, Sizes first, const Sizes& second) {
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    if (first[i] == second[i]) continue;
+    const auto dim = static_cast<std::int64_t>(i);
+    const bool stays =
+        dim < x[0].dim() && first[i] == x[0].size(dim) && second[i] == x[1].size(dim);
+    first[i] = stays ? 0 : -1;
+  }
+  return first;
+}
+
+/// `wanted`, written for a batch of one, for any batch.
+Sizes open_batch(const std::array<Tensor, 2>& x, const Sizes& wanted) {
+  const bool is_open = wanted.empty() || wanted[0] == 0 || wanted[0] == -1;
+  Sizes shape = resolve_shape(x[0], wanted);
+  const Sizes from = x[0].sizes().vec();
+  const Sizes other = x[1].sizes().vec();
+  const auto grown = std::mismatch(from.begin(), from.end(), other.begin()).first;
+  if (is_open || shape.empty() || grown == from.end()) return wanted;
+  shape[find_batch_entry(from, static_cast<std::size_t>(grown - from.begin()), shape)] = -1;
+  return shape;
+}
+
 }  // namespace
 
 OnnxTrial::OnnxTrial(OnnxGraph graph, bool is_batch_fixed)
@@ -118,7 +174,7 @@ std::string OnnxTrial::fresh_name(const std::string& name) {
 }
 
 std::string OnnxTrial::add_constant(const std::string& name, const Tensor& tensor) {
-  const std::string fresh = fresh_name(name);
+  std::string fresh = fresh_name(name);
   graph_.constants[fresh] = {tensor, "", false};
   return fresh;
 }
@@ -152,25 +208,11 @@ OnnxTrial::Origin OnnxTrial::origin_of(const OnnxNode& node) const {
 Tensor OnnxTrial::apply(const OnnxNode& node, const std::vector<Tensor>& inputs) const {
   if (node.kind == "Conv" || origin_of(node) == Origin::kExamples) {
     const auto product = find_product(node, graph_.constants);
-    if (product) {
-      const ProductGeometry& geometry = product->geometry;
-      const bool is_image = geometry.kind == ProductGeometry::Kind::kConv;
-      const Tensor& x = inputs.at(0);
-      TORCH_CHECK(is_image ? x.dim() == 4 : x.dim() >= 2, "its input has the shape ", x.sizes());
-      TORCH_CHECK(x.size(is_image ? 1 : -1) == geometry.in_channels,
-                  "its weight takes ",
-                  geometry.in_channels,
-                  " channels, its input has the shape ",
-                  x.sizes());
-      const Sizes sizes = geometry.output_sizes(x.sizes());
-      TORCH_CHECK(std::all_of(sizes.begin(), sizes.end(), [](auto size) { return size > 0; }),
-                  "its kernel is larger than its input of the shape ",
-                  x.sizes());
-      return torch::zeros({}).expand(sizes);
-    }
+    if (product) return product_output(product->geometry, inputs.at(0));
   }
   const Operator op(node.kind, node.attributes);
   op.is_non_negative(std::vector<bool>(inputs.size()));  // checks their number
+  require_bounded(node, bound_elements(node, inputs));
   return op.apply(inputs);
 }
 
@@ -195,13 +237,9 @@ Tensor OnnxTrial::compute(const OnnxNode& node, std::size_t trial) const {
     }
     refuse_node(node, "cannot be computed (" + reason + "); correct the network");
   } catch (const ConfigError& error) {
-    throw ConfigError("node '" + node.name + "': " + error.what());
+    throw ConfigError(named(node, error.what()));
   }
-  if (result.numel() > kMaxElements) {
-    refuse_node(node,
-                "computes more than 2^30 numbers for one example (too many to hold); give smaller "
-                "inputs");
-  }
+  require_bounded(node, static_cast<double>(result.numel()));
   return result;
 }
 
@@ -281,7 +319,7 @@ std::string OnnxTrial::batch_sizes(const std::string& name, const Sizes& sizes) 
     node.inputs.push_back(batch_);
   }
   add_known();
-  const std::string value = node.name;
+  std::string value = node.name;
   add(std::move(node));
   return value;
 }
@@ -298,30 +336,13 @@ void OnnxTrial::simplify_reshape(OnnxNode& node) {
   if (!usable(shapes[0]) || !usable(shapes[1]) || !x[0].defined() || x[0].dim() != x[1].dim()) {
     return;
   }
-  Sizes wanted = to_integers(shapes[0]);
-  const Sizes others = to_integers(shapes[1]);
-  const Sizes from = x[0].sizes().vec();
-  if (wanted.size() != others.size()) return;
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    if (wanted[i] == others[i]) continue;
-    const bool stays = i < from.size() && wanted[i] == from[i] &&
-                       others[i] == x[1].size(static_cast<std::int64_t>(i));
-    wanted[i] = stays ? 0 : -1;
-  }
-  if (is_batch_fixed_) {
-    const Sizes to = resolve_shape(x[0], wanted);
-    std::size_t grown = 0;
-    while (grown < from.size() && from[grown] == x[1].size(static_cast<std::int64_t>(grown))) {
-      ++grown;
-    }
-    const bool has_room = wanted.empty() || wanted[0] == 0 || wanted[0] == -1;
-    if (!to.empty() && grown < from.size() && !has_room) {
-      wanted = to;
-      wanted[find_batch_entry(from, grown, to)] = -1;
-    }
-  }
+  const Sizes first = to_integers(shapes[0]);
+  const Sizes second = to_integers(shapes[1]);
+  if (first.size() != second.size()) return;
+  Sizes wanted = common_shape(x, first, second);
+  if (is_batch_fixed_) wanted = open_batch(x, wanted);
   if (std::count(wanted.begin(), wanted.end(), -1) > 1) return;
-  if (wanted == to_integers(shapes[0]) && origin_of(node.inputs[1]) == Origin::kConstant) return;
+  if (wanted == first && origin_of(node.inputs[1]) == Origin::kConstant) return;
   node.inputs[1] = add_constant(node.name + ".shape", make_integers(wanted));
 }
 
@@ -364,14 +385,12 @@ namespace {
 
 /// Errors of `add_upgraded` name the node.
 void add_node(const OnnxNode& node, std::int64_t opset, OnnxTrial& trial) {
-  const auto prefix = "node '" + node.name + "': ";
   try {
     add_upgraded(node, opset, trial);
   } catch (const c10::Error& error) {
-    throw ConfigError(prefix + error.what_without_backtrace() + "; correct the network");
+    throw ConfigError(named(node, error.what_without_backtrace()) + "; correct the network");
   } catch (const ConfigError& error) {
-    const bool has_name = std::string(error.what()).rfind("node '", 0) == 0;
-    throw ConfigError((has_name ? "" : prefix) + error.what());
+    throw ConfigError(named(node, error.what()));
   }
 }
 
