@@ -27,8 +27,11 @@ struct Written {
 void record(Cells& cells, const Tensor& index, const Written& written, const Latents& drawn) {
   cells.g_target = scatter(cells.g_target, index, written.g_target);
   cells.g_written = scatter(cells.g_written, index, written.g_written);
-  cells.written_at =
-      scatter(cells.written_at, index, at::full(index.sizes(), written.clock, at::kDouble));
+  // Cells that were all written at once share one time.
+  const bool is_all = index.numel() == cells.g_target.numel();
+  const Tensor time = at::full({1}, written.clock, at::kDouble);
+  cells.written_at = is_all ? time.expand(cells.g_target.sizes())
+                            : scatter(cells.written_at, index, time.expand(index.sizes()));
   cells.write_count =
       scatter(cells.write_count, index, gather(cells.write_count, index) + written.num_writes);
   for (const auto& [name, deviates] : drawn) {
@@ -89,7 +92,7 @@ Cells Device::make_cells(at::IntArrayRef sizes, const Rng& rng) const {
   Cells cells;
   cells.g_written = model_->pristine(sizes, variation);
   cells.g_target = cells.g_written.clone();
-  cells.written_at = at::zeros(sizes, at::kDouble);
+  cells.written_at = at::zeros({1}, at::kDouble).expand(sizes);
   cells.write_count = at::zeros(sizes, at::kInt);
   const Tensor deviates = variation.normal(sizes);
   // What all cells have in common takes no memory.
