@@ -38,7 +38,8 @@ void add_convert_command(CLI::App& app) {
   auto given = std::make_shared<ConvertArguments>();
   CLI::App* command =
       app.add_subcommand("convert", "write a network as ONNX, or its weights as safetensors");
-  add_model_options(*command, given->model);
+  add_model_options(*command, given->model, "model");
+  command->get_option("model")->required();
   command->add_option("--out", given->out, "FILE.onnx or FILE.safetensors")->required();
   command->add_flag(
       "--fold", given->fold, "fold batch normalisations into the weights before them");

@@ -7,6 +7,7 @@
 #include "crossloom/cli/commands.h"
 #include "crossloom/cli/console_progress.h"
 #include "crossloom/cli/help.h"
+#include "crossloom/cli/model_arguments.h"
 #include "crossloom/core/interrupt.h"
 #include "crossloom/core/threads.h"
 #include "crossloom/core/units.h"
@@ -18,7 +19,8 @@ namespace {
 
 struct EvaluateArguments {
   EvaluationRequest request;
-  std::string weights, chip, out, data_dir, predictions, times = "1s";
+  ModelArguments model;
+  std::string chip, out, predictions, times = "1s";
   int threads = 0;
   bool is_json = false;
   bool has_layers = false;
@@ -112,11 +114,13 @@ void score_file(const EvaluateArguments& given) {
 void evaluate(EvaluateArguments& given) {
   use_threads(given.threads);
   EvaluationRequest& request = given.request;
-  request.weights = given.weights;
+  request.model = given.model.model;
+  request.weights = given.model.weights;
+  request.onnx = onnx_options(given.model);
   request.chip = given.chip;
   request.out = given.out;
   request.times = parse_times(given.times);
-  request.data_options.data_dir = given.data_dir;
+  request.data_options.data_dir = given.model.data_dir;
   request.data_options.may_download = !given.offline;
   if (!given.predictions.empty()) return score_file(given);
   if (request.model.empty()) {
@@ -162,8 +166,7 @@ void add_evaluate_command(CLI::App& app) {
   CLI::App* command =
       app.add_subcommand("evaluate", "accuracy of a trained network on many simulated chips");
   EvaluationRequest& request = given->request;
-  command->add_option("--model", request.model, "built-in network, or an ONNX file");
-  command->add_option("--weights", given->weights, "safetensors or PyTorch state dict");
+  add_model_options(*command, given->model, "--model");
   command
       ->add_option("--data",
                    request.data,
@@ -183,7 +186,6 @@ void add_evaluate_command(CLI::App& app) {
       ->check(CLI::PositiveNumber);
   command->add_option("--seed", request.seed, "seed of all random numbers");
   command->add_option("--threads", given->threads, "threads; 0 = all processors");
-  command->add_option("--data-dir", given->data_dir, "where data are looked for first");
   command->add_option("--out", given->out, "folder in which results are kept as they come");
   command->add_flag("--resume", request.may_resume, "go on with the results in --out");
   command->add_flag("--layers", given->has_layers, "print the signal to noise of each product");

@@ -106,7 +106,8 @@ void add_inspect_command(CLI::App& app) {
   auto given = std::make_shared<InspectArguments>();
   CLI::App* command =
       app.add_subcommand("inspect", "the layers of a network and the crossbars they need");
-  add_model_options(*command, given->model);
+  add_model_options(*command, given->model, "model");
+  command->get_option("model")->required();
   command->add_option("--rows", given->array.num_rows, "rows of one crossbar");
   command->add_option("--cols", given->array.num_cols, "columns of one crossbar");
   command->add_flag("--json", given->json, "for programs");

@@ -29,8 +29,15 @@ std::vector<std::int64_t> parse_sizes(const std::string& text, const char* begin
   }
 }
 
+}  // namespace
+
 OnnxOptions onnx_options(const ModelArguments& given) {
   OnnxOptions options;
+  if (given.mean.size() != given.std.size()) {
+    throw ConfigError("--mean has " + std::to_string(given.mean.size()) + " numbers and --std " +
+                      std::to_string(given.std.size()) + " (each channel has both); give as many");
+  }
+  if (!given.mean.empty()) options.scaling = InputScaling{given.mean, given.std};
   for (const std::string& text : given.sizes) {
     const auto equals = text.rfind('=');
     if (equals == std::string::npos) refuse_size(text);
@@ -40,14 +47,18 @@ OnnxOptions onnx_options(const ModelArguments& given) {
   return options;
 }
 
-}  // namespace
-
-void add_model_options(CLI::App& command, ModelArguments& given) {
-  command.add_option("model", given.model, "an .onnx file, or the name of a built-in network")
-      ->required();
+void add_model_options(CLI::App& command, ModelArguments& given, const std::string& model) {
+  command.add_option(model, given.model, "an .onnx file, or the name of a built-in network");
   command.add_option(
       "--weights", given.weights, "weights: .safetensors, or a state dict of PyTorch (.pth, .pt)");
-  command.add_option("--data-dir", given.data_dir, "where weights/ is looked for first");
+  command.add_option("--data-dir", given.data_dir, "where data and weights/ are looked for first");
+  command
+      .add_option(
+          "--mean", given.mean, "an .onnx file takes (level / 255 - mean) / std: 0.485,0.456,0.406")
+      ->delimiter(',');
+  command.add_option("--std", given.std, "0.229,0.224,0.225; see --mean")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber);
   command
       .add_option(
           "--size", given.sizes, "input=3,224,224: one example, where the file leaves it open")

@@ -173,9 +173,10 @@ std::vector<Placement> ChipConfig::place(const Network& network) const {
 
 ChipConfig load_chip_config(const std::filesystem::path& path,
                             const std::vector<std::string>& overrides) {
+  const Json values = with_overrides(read_toml(path), overrides);
   ChipConfig config;
   try {
-    config.assign(with_overrides(read_toml(path), overrides));
+    config.assign(values);
   } catch (const ConfigError& error) {
     throw ConfigError(path.string() + ": " + error.what());
   }

@@ -42,7 +42,12 @@ class ResultFile {
                           "another --out");
       }
     }
-    fs::create_directories(folder_);
+    std::error_code problem;
+    fs::create_directories(folder_, problem);
+    if (problem) {
+      throw IoError("cannot make the folder " + folder_.string() + " (" + problem.message() +
+                    "); give another --out");
+    }
     write_file(given, request.dump(2) + "\n");
     std::string finished;  // without the piece of a line that a killed process may have left
     for (const Json& line : read_json_lines(folder_ / kResults)) {
@@ -117,14 +122,20 @@ InputBatches calibration_inputs(const EvaluationRequest& request,
   return batches;
 }
 
+/// What decides the results; more chips may be asked for later.
 Json request_as_json(const EvaluationRequest& request, ChipConfig& chip) {
-  return {{"model", request.model},
-          {"weights", request.weights.string()},
-          {"data", request.data},
-          {"chip", chip.values()},
-          {"count", request.count},
-          {"seed", request.seed},
-          {"times_s", request.times}};
+  Json json = {{"model", request.model},
+               {"weights", request.weights.string()},
+               {"data", request.data},
+               {"chip", chip.values()},
+               {"count", request.count},
+               {"seed", request.seed},
+               {"times_s", request.times}};
+  if (request.onnx.scaling) {
+    json["mean"] = request.onnx.scaling->mean;
+    json["std"] = request.onnx.scaling->std;
+  }
+  return json;
 }
 
 }  // namespace
@@ -132,7 +143,8 @@ Json request_as_json(const EvaluationRequest& request, ChipConfig& chip) {
 Json run_evaluation(const EvaluationRequest& request, Progress& progress) {
   std::vector<double> times = request.times;
   std::sort(times.begin(), times.end());
-  const Network network = open_model(request.model, request.weights, request.data_options.data_dir);
+  const Network network =
+      open_model(request.model, request.weights, request.data_options.data_dir, request.onnx);
   ChipConfig chip;
   ChipPlan plan{network, {}, {}, request.seed};
   if (request.chips > 0) {

@@ -7,6 +7,7 @@
 #include "crossloom/core/params.h"
 #include "crossloom/data/dataset.h"
 #include "crossloom/experiment/progress.h"
+#include "crossloom/network/onnx_import.h"
 
 namespace crossloom {
 
@@ -14,13 +15,14 @@ namespace crossloom {
 struct EvaluationRequest {
   std::string model;                   // name of a built-in network, or an ONNX file
   std::filesystem::path weights;       // empty: those of the ONNX file, or found beside the data
+  OnnxOptions onnx;                    // what an ONNX file does not tell
   std::string data;                    // NAME[:FOLDER]
   std::filesystem::path chip;          // chip file; may be empty without chips
   std::vector<std::string> overrides;  // "section.key=value", win over the chip file
   std::int64_t chips = 10;             // 0: the exact network only
   std::vector<double> times = {1};     // [s] since programming
   std::int64_t count = 0;              // first examples used; 0: all
-  std::int64_t batch_size = 50;
+  std::int64_t batch_size = 25;
   std::uint64_t seed = 1;
   std::filesystem::path out;  // folder for results; empty: none are kept
   bool may_resume = false;    // go on with the results in `out`
