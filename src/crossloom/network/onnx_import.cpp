@@ -151,9 +151,9 @@ class Emitter {
                         origin.compare(origin.size() - suffix.size(), suffix.size(), suffix) == 0;
       return fits ? origin.substr(0, origin.size() - suffix.size()) : "";
     };
-    const std::string by_weight = base(1, ".weight");
+    std::string by_weight = base(1, ".weight");
     if (!by_weight.empty()) return by_weight;
-    const std::string by_bias = base(2, ".bias");
+    std::string by_bias = base(2, ".bias");
     return by_bias.empty() ? module_name(node.name) : by_bias;
   }
 
@@ -190,38 +190,42 @@ class Emitter {
   std::set<std::string> statistics_;  // means and variances of batch normalisations
 };
 
-/// Examples that differ, without randomness.
-Tensor some_examples(const NetworkInput& input, std::int64_t batch) {
+/// Two examples that differ, without randomness.
+Tensor some_pair(const NetworkInput& input) {
   std::vector<std::int64_t> sizes = input.sizes;
-  sizes.insert(sizes.begin(), batch);
+  sizes.insert(sizes.begin(), 2);
   const Tensor numbers = torch::arange(c10::multiply_integers(sizes)).reshape(sizes);
   return input.type == torch::kFloat ? torch::sin(numbers.to(torch::kFloat))
                                      : numbers.remainder(2).to(input.type);
+}
+
+/// Whether `example` of the outputs `together` of a batch of two is what it gives by itself.
+bool is_independent(const std::vector<Tensor>& together,
+                    const std::vector<Tensor>& alone,
+                    std::int64_t example) {
+  for (std::size_t i = 0; i < together.size(); ++i) {
+    if (together[i].dim() == 0 || together[i].size(0) != 2) continue;
+    const Tensor own = together[i].narrow(0, example, 1);
+    if (own.sizes() != alone[i].sizes()) return false;
+    if (!own.allclose(alone[i], 1e-3, 1e-4, /*equal_nan=*/true)) return false;
+  }
+  return true;
 }
 
 /// Two examples in one batch must give what each gives by itself; else a size of the batch that
 /// was written into the file was taken for something else.
 void require_independent_examples(const Network& network) {
   const torch::NoGradGuard no_grad;
-  std::vector<Tensor> batch;
-  for (const NetworkInput& input : network.inputs()) batch.push_back(some_examples(input, 2));
+  std::vector<Tensor> batch(network.inputs().size());
+  std::transform(network.inputs().begin(), network.inputs().end(), batch.begin(), some_pair);
   const std::vector<Tensor> together = network.forward(batch);
   for (std::int64_t example = 0; example < 2; ++example) {
-    std::vector<Tensor> alone;
-    for (const Tensor& input : batch) alone.push_back(input.narrow(0, example, 1));
-    const std::vector<Tensor> expected = network.forward(alone);
-    for (std::size_t i = 0; i < together.size(); ++i) {
-      const Tensor& all = together[i];
-      if (all.dim() == 0 || all.size(0) != 2) continue;
-      const Tensor own = all.narrow(0, example, 1);
-      const bool agrees = own.sizes() == expected[i].sizes() &&
-                          own.allclose(expected[i], 1e-3, 1e-4, /*equal_nan=*/true);
-      if (!agrees) {
-        throw ConfigError("the network " + network.name() +
-                          " mixes the examples of a batch (the file was written for a batch of "
-                          "one); export it with the first dimension of its inputs dynamic");
-      }
-    }
+    std::vector<Tensor> one = batch;
+    for (Tensor& input : one) input = input.narrow(0, example, 1);
+    if (is_independent(together, network.forward(one), example)) continue;
+    throw ConfigError("the network " + network.name() +
+                      " mixes the examples of a batch (the file was written for a batch of one); "
+                      "export it with the first dimension of its inputs dynamic");
   }
 }
 
@@ -243,7 +247,7 @@ Network import_graph(const std::string& bytes, const fs::path& path, const OnnxO
   for (OnnxInput& input : graph.inputs) settle_sizes(input, noted > 0 ? noted : kLength, options);
   graph = fold_constants(std::move(graph), is_batch_fixed);
   fuse_operators(graph);
-  const Network network = Emitter(graph, path.stem().string()).emit(options);
+  Network network = Emitter(graph, path.stem().string()).emit(options);
   if (is_batch_fixed) require_independent_examples(network);
   return network;
 }

@@ -34,17 +34,6 @@ class Matcher {
     return &graph_.nodes[users[0]];
   }
 
-  /// Nodes of `kind` that use `value`.
-  std::vector<OnnxNode*> users(const std::string& value, const std::string& kind) {
-    std::vector<OnnxNode*> found;
-    for (const std::size_t user : users_[value]) {
-      if (graph_.nodes[user].kind == kind) found.push_back(&graph_.nodes[user]);
-    }
-    return found;
-  }
-
-  std::size_t uses(const std::string& value) { return uses_[value]; }
-
   Tensor constant(const std::string& value) const {
     const auto found = graph_.constants.find(value);
     return found == graph_.constants.end() ? Tensor() : found->second.value;
@@ -92,33 +81,42 @@ std::string scaled(const Matcher& matcher, const OnnxNode* node, double factor) 
   return matcher.is_number(node->inputs[0], factor) ? node->inputs[1] : "";
 }
 
-/// x (1 + erf(x / sqrt 2)) / 2, the half at any place.
+/// The user of `node` that halves it, by a Mul or a Div, else null.
+OnnxNode* halving_user(Matcher& matcher, const OnnxNode* node) {
+  for (const char* kind : {"Mul", "Div"}) {
+    OnnxNode* user = matcher.only_user(node, kind);
+    if (user != nullptr && scaled(matcher, user, 0.5) == node->outputs[0]) return user;
+  }
+  return nullptr;
+}
+
+/// The node that x (1 + erf) / 2 ends in, given `sum` = 1 + erf and the half at any place; else
+/// null.
+OnnxNode* gelu_end(Matcher& matcher, const OnnxNode& sum, const std::string& x) {
+  OnnxNode* product = matcher.only_user(&sum, "Mul");
+  if (product == nullptr) return nullptr;
+  const std::string& factor = other_input(*product, sum.outputs[0]);
+  if (factor == x) return halving_user(matcher, product);
+  if (matcher.is_number(factor, 0.5)) {
+    OnnxNode* last = matcher.only_user(product, "Mul");
+    return last != nullptr && other_input(*last, product->outputs[0]) == x ? last : nullptr;
+  }
+  const OnnxNode* half = matcher.maker(factor, "Mul");
+  if (half == nullptr) half = matcher.maker(factor, "Div");
+  return scaled(matcher, half, 0.5) == x ? product : nullptr;
+}
+
+/// x (1 + erf(x / sqrt 2)) / 2
 void fuse_gelu(Matcher& matcher, OnnxNode& erf) {
-  OnnxNode* inner = matcher.maker(erf.inputs[0], "Div");
+  const OnnxNode* inner = matcher.maker(erf.inputs[0], "Div");
   if (inner == nullptr) inner = matcher.maker(erf.inputs[0], "Mul");
   const std::string x = scaled(matcher, inner, std::sqrt(0.5));
-  OnnxNode* sum = matcher.only_user(&erf, "Add");
-  if (x.empty() || sum == nullptr) return;
-  if (!matcher.is_number(other_input(*sum, erf.outputs[0]), 1)) return;
-  OnnxNode* product = matcher.only_user(sum, "Mul");
-  if (product == nullptr) return;
-  const std::string& factor = other_input(*product, sum->outputs[0]);
-  if (factor == x) {
-    OnnxNode* half = matcher.only_user(product, "Mul");
-    if (half == nullptr) half = matcher.only_user(product, "Div");
-    if (scaled(matcher, half, 0.5) == product->outputs[0]) become(*half, "Gelu", {x});
+  const OnnxNode* sum = matcher.only_user(&erf, "Add");
+  if (x.empty() || sum == nullptr || !matcher.is_number(other_input(*sum, erf.outputs[0]), 1)) {
     return;
   }
-  if (matcher.is_number(factor, 0.5)) {  // x (0.5 (1 + erf))
-    OnnxNode* last = matcher.only_user(product, "Mul");
-    if (last != nullptr && other_input(*last, product->outputs[0]) == x) {
-      become(*last, "Gelu", {x});
-    }
-    return;
-  }
-  OnnxNode* half = matcher.maker(factor, "Mul");
-  if (half == nullptr) half = matcher.maker(factor, "Div");
-  if (scaled(matcher, half, 0.5) == x) become(*product, "Gelu", {x});
+  OnnxNode* end = gelu_end(matcher, *sum, x);
+  if (end != nullptr) become(*end, "Gelu", {x});
 }
 
 /// The axes over which `mean` goes when they are the last ones, counted from behind: -1 for the
@@ -156,42 +154,54 @@ std::string squared(Matcher& matcher, const std::string& value) {
   return product != nullptr && product->inputs[0] == product->inputs[1] ? product->inputs[0] : "";
 }
 
-/// (x - mean) / sqrt(mean((x - mean)^2) + epsilon) weight [+ bias]
-void fuse_layer_norm(Matcher& matcher, OnnxNode& root) {
-  OnnxNode* sum = matcher.maker(root.inputs[0], "Add");
+/// A quotient (x - mean) / sqrt(mean((x - mean)^2) + epsilon).
+struct Normalisation {
+  OnnxNode* quotient = nullptr;  // null: there is none
+  std::string x;
+  std::int64_t axis = 0;  // from behind
+  double epsilon = 0;
+};
+
+/// The normalisation with the square root `root`.
+Normalisation find_normalisation(Matcher& matcher, const OnnxNode& root) {
+  const OnnxNode* sum = matcher.maker(root.inputs[0], "Add");
   OnnxNode* quotient = matcher.only_user(&root, "Div");
-  if (sum == nullptr || quotient == nullptr || quotient->inputs[1] != root.outputs[0]) return;
-  const bool is_second = std::isnan(matcher.number(sum->inputs[0]));
-  const double epsilon = matcher.number(sum->inputs[is_second ? 1 : 0]);
-  OnnxNode* variance = matcher.maker(sum->inputs[is_second ? 0 : 1], "ReduceMean");
-  if (std::isnan(epsilon) || epsilon < 0 || variance == nullptr) return;
+  if (sum == nullptr || quotient == nullptr || quotient->inputs[1] != root.outputs[0]) return {};
+  const std::size_t constant = std::isnan(matcher.number(sum->inputs[0])) ? 1 : 0;
+  const double epsilon = matcher.number(sum->inputs[constant]);
+  const OnnxNode* variance = matcher.maker(sum->inputs[1 - constant], "ReduceMean");
+  if (!(epsilon >= 0) || variance == nullptr) return {};
   const std::string difference = squared(matcher, variance->inputs[0]);
-  OnnxNode* inner = matcher.maker(difference, "Sub");
-  if (inner == nullptr) return;
+  const OnnxNode* inner = matcher.maker(difference, "Sub");
+  if (inner == nullptr) return {};
   const std::string& x = inner->inputs[0];
-  if (centred(matcher, difference, x) == nullptr ||
-      centred(matcher, quotient->inputs[0], x) == nullptr) {
-    return;
-  }
+  const bool is_centred = centred(matcher, difference, x) != nullptr &&
+                          centred(matcher, quotient->inputs[0], x) != nullptr;
+  if (!is_centred) return {};
   const std::int64_t axis = last_axes(matcher, *variance);
-  if (axis == 0 || axis != last_axes(matcher, *matcher.maker(inner->inputs[1], "ReduceMean"))) {
-    return;
-  }
-  OnnxNode* scaled_by = matcher.only_user(quotient, "Mul");
+  const OnnxNode* mean = matcher.maker(inner->inputs[1], "ReduceMean");
+  if (axis == 0 || axis != last_axes(matcher, *mean)) return {};
+  return {quotient, x, axis, epsilon};
+}
+
+/// A normalisation times a weight, plus perhaps a bias.
+void fuse_layer_norm(Matcher& matcher, OnnxNode& root) {
+  const Normalisation norm = find_normalisation(matcher, root);
+  OnnxNode* scaled_by = matcher.only_user(norm.quotient, "Mul");
   if (scaled_by == nullptr) return;
   const auto fits = [&](const std::string& value) {
     const Tensor factor = matcher.constant(value);
-    return factor.defined() && factor.dim() == -axis && factor.is_floating_point();
+    return factor.defined() && factor.dim() == -norm.axis && factor.is_floating_point();
   };
-  const std::string weight = other_input(*scaled_by, quotient->outputs[0]);
+  const std::string weight = other_input(*scaled_by, norm.quotient->outputs[0]);
   if (!fits(weight)) return;
-  const Json attributes = {{"axis", axis}, {"epsilon", epsilon}};
+  const Json attributes = {{"axis", norm.axis}, {"epsilon", norm.epsilon}};
   OnnxNode* shifted = matcher.only_user(scaled_by, "Add");
   if (shifted != nullptr && fits(other_input(*shifted, scaled_by->outputs[0]))) {
     const std::string bias = other_input(*shifted, scaled_by->outputs[0]);
-    become(*shifted, "LayerNormalization", {x, weight, bias}, attributes);
+    become(*shifted, "LayerNormalization", {norm.x, weight, bias}, attributes);
   } else {
-    become(*scaled_by, "LayerNormalization", {x, weight}, attributes);
+    become(*scaled_by, "LayerNormalization", {norm.x, weight}, attributes);
   }
 }
 

@@ -311,13 +311,12 @@ std::set<std::string> collect_outputs(const std::vector<OnnxNode>& nodes,
                                       const std::set<std::string>& defined,
                                       const fs::path& path) {
   std::set<std::string> made;
+  const auto add = [&](const std::string& output) {
+    if (output.empty() || (defined.count(output) == 0 && made.insert(output).second)) return;
+    refuse(path, "'" + printable(output) + "' is defined twice", kExportAgain);
+  };
   for (const OnnxNode& node : nodes) {
-    for (const std::string& output : node.outputs) {
-      if (output.empty()) continue;
-      if (defined.count(output) > 0 || !made.insert(output).second) {
-        refuse(path, "'" + printable(output) + "' is defined twice", kExportAgain);
-      }
-    }
+    std::for_each(node.outputs.begin(), node.outputs.end(), add);
   }
   return made;
 }

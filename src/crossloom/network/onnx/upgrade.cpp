@@ -59,7 +59,7 @@ struct Upgrade {
     for (const Tensor& other : others) {
       step.inputs.push_back(trial.add_constant(step.name + ".input", other));
     }
-    const std::string result = step.name;
+    std::string result = step.name;
     trial.add(std::move(step));
     return result;
   }
