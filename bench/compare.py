@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Run the benchmarks that have a goal and print each as a ratio to its floor in the same run.
+"""Build and run the benchmarks that have a goal and print each as a ratio to its floor in the same run.
 
     bench/compare.py [BUILD_DIR]
 
@@ -27,6 +27,8 @@ def medians(program):
 
 
 def main():
+    subprocess.run(["cmake", "--build", BUILD, "--target", "benches"], check=True,
+                   stdout=subprocess.DEVNULL)
     rows = list(csv.DictReader((SOURCE / "goals.csv").open()))
     times = {program: medians(program) for program in {row["program"] for row in rows}}
     worst = 0
