@@ -16,6 +16,18 @@ Tensor gather(const Tensor& tensor, const Tensor& index) {
   return tensor.reshape(-1).index_select(0, index);
 }
 
+/// Whether all cells have one value in common, kept once.
+bool is_shared(const Tensor& tensor) {
+  for (std::int64_t dim = 0; dim < tensor.dim(); ++dim) {
+    if (tensor.size(dim) != 1 && tensor.stride(dim) != 0) return false;
+  }
+  return tensor.numel() > 0;
+}
+
+bool shares(const Tensor& tensor, double value) {
+  return is_shared(tensor) && tensor.as_strided({1}, {1}).item<double>() == value;
+}
+
 /// What a write of the cells `index` leaves in `cells`, whatever kind of write it was.
 struct Written {
   Tensor g_target;    // [n]  S
@@ -27,11 +39,10 @@ struct Written {
 void record(Cells& cells, const Tensor& index, const Written& written, const Latents& drawn) {
   cells.g_target = scatter(cells.g_target, index, written.g_target);
   cells.g_written = scatter(cells.g_written, index, written.g_written);
-  // Cells that were all written at once share one time.
-  const bool is_all = index.numel() == cells.g_target.numel();
-  const Tensor time = at::full({1}, written.clock, at::kDouble);
-  cells.written_at = is_all ? time.expand(cells.g_target.sizes())
-                            : scatter(cells.written_at, index, time.expand(index.sizes()));
+  if (!shares(cells.written_at, written.clock)) {
+    cells.written_at =
+        scatter(cells.written_at, index, at::full(index.sizes(), written.clock, at::kDouble));
+  }
   cells.write_count =
       scatter(cells.write_count, index, gather(cells.write_count, index) + written.num_writes);
   for (const auto& [name, deviates] : drawn) {
@@ -146,8 +157,12 @@ void Device::pulse(Cells& cells, const Tensor& num_pulses, double clock, Rng& rn
   record(cells, index, {g, g, count.abs(), clock}, model_->drawn_at_write(index.sizes(), rng));
 }
 
+/// [...], or of one element that stands for all cells when they were written at the same time.
 Tensor Device::elapsed(const Cells& cells, double clock) const {
-  const Tensor elapsed = clock - cells.written_at;
+  const std::vector<std::int64_t> one(static_cast<std::size_t>(cells.written_at.dim()), 1);
+  const Tensor written_at =
+      is_shared(cells.written_at) ? cells.written_at.as_strided(one, one) : cells.written_at;
+  const Tensor elapsed = clock - written_at;
   const double longest = elapsed.numel() > 0 ? elapsed.max().item<double>() : 0;
   if (longest > model_->max_elapsed()) {
     throw ConfigError("the retention of " + name_ + " is asked for at " +
@@ -164,6 +179,7 @@ Tensor Device::conductance(const Cells& cells, double clock) const {
   const Tensor aged =
       model_->age(cells.g_target, cells.g_written, elapsed(cells, clock), cells.latent)
           .clamp_min(0);
+  if (shares(cells.fault, 0)) return aged;
   const Tensor on = cells.fault.eq(1);
   const Tensor off = cells.fault.eq(-1);
   return at::where(on,
@@ -173,7 +189,8 @@ Tensor Device::conductance(const Cells& cells, double clock) const {
 
 Tensor Device::read_sigma(const Cells& cells, double clock) const {
   const Tensor sigma = model_->read_sigma(conductance(cells, clock), elapsed(cells, clock));
-  return read_noise_scale_ * sigma * cells.fault.eq(0);
+  return shares(cells.fault, 0) ? read_noise_scale_ * sigma
+                                : read_noise_scale_ * sigma * cells.fault.eq(0);
 }
 
 }  // namespace crossloom
