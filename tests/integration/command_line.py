@@ -90,7 +90,7 @@ class CommandLine(unittest.TestCase):
             (["inspect", "absent.onnx"], "absent.onnx"),
             (["inspect", "lenet6"], "lenet6"),
             (["inspect", "lenet5", "--rows", "0"], "num_rows"),
-            (["inspect", "lenet5", "--rows", "8"], "num_rows"),
+            (["inspect", "lenet5", "--cols", "1"], "num_cols"),
             (["inspect", "absent.onnx", "--size", "x=3,b"], "--size"),
             (["convert", "lenet5", "--out", "lenet.onnx"], "lenet5_mnist.safetensors"),
             (["convert", "lenet5", "--out", "lenet.txt"], "lenet.txt"),
