@@ -99,6 +99,22 @@ TEST_P(DeviceContract, WriteChangesOnlyTheCellsAskedFor) {
   EXPECT_TRUE((cells.write_count - before.write_count).equal(mask.to(at::kInt)));
 }
 
+TEST_P(DeviceContract, OneTimeForAllCellsIsThatTimeForEach) {
+  const Cells shared = written(5);
+  Cells dense = shared;
+  dense.written_at = shared.written_at.contiguous();
+  dense.fault = shared.fault.contiguous();
+  ASSERT_EQ(shared.written_at.stride(0), 0);
+  for (const double clock : {1.0, 3600.0, latest()}) {
+    const Tensor g = device_.conductance(dense, clock);
+    EXPECT_EQ(device_.conductance(shared, clock).sizes(), g.sizes());
+    EXPECT_TRUE(device_.conductance(shared, clock).allclose(g, 1e-6, 0)) << clock;
+    const Tensor sigma = device_.read_sigma(dense, clock);
+    EXPECT_EQ(device_.read_sigma(shared, clock).sizes(), sigma.sizes());
+    EXPECT_TRUE(device_.read_sigma(shared, clock).allclose(sigma, 1e-6, 0)) << clock;
+  }
+}
+
 TEST_P(DeviceContract, StateRoundTripKeepsEveryCell) {
   const Cells cells = written(4);
   const Cells copy = cells_from_tensors(to_tensors(cells));
