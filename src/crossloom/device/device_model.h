@@ -22,10 +22,10 @@ using Latents = std::map<std::string, Tensor>;
 /// The laws of one kind of memristive cell: written, left alone, read.
 ///
 /// Each method maps tensors of one shape [...] to a new tensor of that shape; a time may be of one
-/// element, which then holds for all cells. Cells are independent of each other, arguments are never
-/// modified, all randomness comes from `rng`. What every kind of cell shares (stuck cells, spread
-/// from device to device, counting of writes) is in `Device`. The
-/// suite `DeviceContract` tests every registered model against these promises.
+/// element, which then holds for all cells. Cells are independent of each other, arguments are
+/// never modified, all randomness comes from `rng`. What every kind of cell shares (stuck cells,
+/// spread from device to device, counting of writes) is in `Device`. The suite `DeviceContract`
+/// tests every registered model against these promises.
 class DeviceModel {
  public:
   virtual ~DeviceModel() = default;

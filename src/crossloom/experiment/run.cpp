@@ -220,8 +220,8 @@ Json run_experiment(Experiment& experiment, const RunOptions& options, Progress&
     note_time("transfer " + training.name, since);
   }
 
-  summary["cost"] =
-      to_json(count_cost(make_network(experiment.network), experiment.chip.hardware, experiment.cost));
+  summary["cost"] = to_json(
+      count_cost(make_network(experiment.network), experiment.chip.hardware, experiment.cost));
   folder.write_json(kChip, picture_of_chip(*trainings.front().method));
   folder.write_json("data.json",
                     {{"name", dataset.name},
