@@ -7,6 +7,7 @@
 #include "crossloom/core/params.h"
 #include "crossloom/core/random.h"
 #include "crossloom/core/registry.h"
+#include "crossloom/device/iv_law.h"
 
 namespace crossloom {
 
@@ -67,6 +68,9 @@ class DeviceModel {
   /// was written. The noise of reads is Gaussian and independent from cell to cell and read to
   /// read.
   virtual Tensor read_sigma(const Tensor& g, const Tensor& elapsed) const;
+
+  /// Which current a voltage drives. Default: linear.
+  virtual IvLaw iv_law() const { return linear_law(); }
 };
 
 template <class Model>

@@ -98,22 +98,20 @@ Calibration::Calibration(const CalibrationOptions& options,
   if (options_.has_drift_compensation) sizes_at_start_ = output_sizes();
 }
 
-ChipRead Calibration::next_read(RangeUse ranges) {
-  ChipRead read;
-  read.pass = kFirstPass + pass_++;
-  read.ranges = ranges;
-  return read;
+void Calibration::run_chip(RangeUse ranges, const Chip::Observer& observer) {
+  for (const std::vector<Tensor>& batch : batches_) {
+    ChipRead read;
+    read.pass = kFirstPass + pass_++;
+    read.ranges = ranges;
+    chip_.forward(network_, batch, read, observer);
+  }
 }
 
 /// Every range takes over the first values it sees, so that one pass is enough but for those that
 /// follow.
 void Calibration::set_ranges() {
-  for (const RangeUse use : {RangeUse::kCalibrate, RangeUse::kTrack}) {
-    if (use == RangeUse::kTrack && !chip_.has_tracked_ranges()) continue;
-    for (const std::vector<Tensor>& batch : batches_) {
-      chip_.forward(network_, batch, next_read(use));
-    }
-  }
+  run_chip(RangeUse::kCalibrate);
+  if (chip_.has_tracked_ranges()) run_chip(RangeUse::kTrack);
 }
 
 void Calibration::correct_columns() {
@@ -123,9 +121,7 @@ void Calibration::correct_columns() {
     const Tensor exact = digital_product(x, stored.weight, stored.geometry);
     lines[index].add(by_output(y, stored.geometry), by_output(exact, stored.geometry));
   };
-  for (const std::vector<Tensor>& batch : batches_) {
-    chip_.forward(network_, batch, next_read(RangeUse::kFrozen), compare);
-  }
+  run_chip(RangeUse::kFrozen, compare);
   const bool has_offset = options_.columns == CalibrationOptions::Columns::kGainAndOffset;
   for (std::size_t i = 0; i < lines.size(); ++i) {
     if (lines[i].count.defined()) chip_.set_correction(i, lines[i].solve(has_offset));
@@ -151,9 +147,7 @@ void Calibration::reestimate_batch_norm() {
     sum.first = sum.first.defined() ? sum.first + mean : mean;
     sum.second = sum.second.defined() ? sum.second + variance : variance;
   };
-  for (const std::vector<Tensor>& batch : batches_) {
-    chip_.forward(network_, batch, next_read(RangeUse::kFrozen), measure);
-  }
+  run_chip(RangeUse::kFrozen, measure);
   const auto count = static_cast<double>(batches_.size());
   for (const auto& [index, sum] : sums) {
     statistics.at(index).first.copy_(sum.first / count);
@@ -172,9 +166,7 @@ std::vector<double> Calibration::output_sizes() {
     on_chip[index] += y.abs().sum().item<double>();
     exactly[index] += exact.abs().sum().item<double>();
   };
-  for (const std::vector<Tensor>& batch : batches_) {
-    chip_.forward(network_, batch, next_read(RangeUse::kFrozen), compare);
-  }
+  run_chip(RangeUse::kFrozen, compare);
   for (std::size_t i = 0; i < count; ++i) {
     on_chip[i] = exactly[i] > 0 ? on_chip[i] / exactly[i] : 1;
   }

@@ -57,7 +57,9 @@ class Calibration {
   void correct_columns();
   void reestimate_batch_norm();
   std::vector<double> output_sizes();
-  ChipRead next_read(RangeUse ranges);
+
+  /// Runs the chip over all inputs of the calibration.
+  void run_chip(RangeUse ranges, const Chip::Observer& observer = {});
 
   CalibrationOptions options_;
   Chip& chip_;

@@ -11,12 +11,6 @@ std::string kind_of(const ProductGeometry& geometry) {
   return geometry.groups > 1 ? "grouped" : "conv";
 }
 
-std::int64_t count(const std::vector<std::int64_t>& sizes) {
-  std::int64_t product = 1;
-  for (const std::int64_t size : sizes) product *= size;
-  return product;
-}
-
 double utilisation(std::int64_t num_weights, std::int64_t num_crossbars, const ArraySize& array) {
   const auto num_cells = static_cast<double>(array.num_rows * array.num_cols);
   if (num_crossbars == 0) return 0;
@@ -24,8 +18,9 @@ double utilisation(std::int64_t num_weights, std::int64_t num_crossbars, const A
 }
 
 void add_crossbars(const ProductGeometry& geometry, const ArraySize& array, LayerInventory& layer) {
-  layer.num_crossbars = tile_product(geometry, array).num_crossbars;
-  layer.utilisation = utilisation(geometry.num_weights(), layer.num_crossbars, array);
+  const Tiling tiling = tile_product(geometry, array);
+  layer.num_crossbars = tiling.num_crossbars;
+  layer.utilisation = tiling.utilisation();
 }
 
 }  // namespace
@@ -44,7 +39,7 @@ std::vector<LayerInventory> take_inventory(const Network& network, const ArraySi
     layer.output_sizes.assign(shapes[i].begin() + 1, shapes[i].end());
     layer.num_parameters =
         stored.weight.numel() + (stored.has_bias ? stored.geometry.out_channels : 0);
-    layer.num_products = stored.geometry.num_rows() * count(layer.output_sizes);
+    layer.num_products = stored.geometry.num_rows() * c10::multiply_integers(layer.output_sizes);
     add_crossbars(stored.geometry, array, layer);
     layers.push_back(layer);
   }
@@ -59,7 +54,7 @@ LayerInventory total(const std::vector<LayerInventory>& layers, const ArraySize&
     sum.num_parameters += layer.num_parameters;
     sum.num_products += layer.num_products;
     sum.num_crossbars += layer.num_crossbars;
-    num_weights += count(layer.weight_sizes);
+    num_weights += c10::multiply_integers(layer.weight_sizes);
   }
   sum.utilisation = utilisation(num_weights, sum.num_crossbars, array);
   return sum;

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <set>
 
+#include "crossloom/network/shapes.h"
+
 namespace crossloom {
 namespace {
 
@@ -197,18 +199,11 @@ Tensor Network::forward(const Tensor& x, const Products& products, const Tap& ta
 }
 
 std::vector<std::vector<std::int64_t>> Network::output_sizes() const {
-  const torch::NoGradGuard no_grad;
-  std::vector<Tensor> examples;
-  for (const NetworkInput& input : inputs_) {
-    std::vector<std::int64_t> sizes = input.sizes;
-    sizes.insert(sizes.begin(), 1);
-    examples.push_back(torch::zeros(sizes, input.type));
+  std::vector<std::vector<std::int64_t>> shapes = find_shapes(*this);
+  for (std::vector<std::int64_t>& shape : shapes) {
+    if (!shape.empty()) shape.erase(shape.begin());
   }
-  std::vector<std::vector<std::int64_t>> result(nodes_.size());
-  forward(examples, {}, [&](std::size_t node, const Tensor& output) {
-    if (output.dim() > 0) result[node] = output.sizes().slice(1).vec();
-  });
-  return result;
+  return shapes;
 }
 
 void Network::initialise(Rng rng) {
