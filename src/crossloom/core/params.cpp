@@ -4,16 +4,11 @@
 #include <cmath>
 #include <sstream>
 
+#include "crossloom/core/join.h"
 #include "crossloom/core/units.h"
 
 namespace crossloom {
 namespace {
-
-std::string join(const std::vector<std::string>& names) {
-  std::string joined;
-  for (const std::string& name : names) joined += (joined.empty() ? "" : ", ") + name;
-  return joined;
-}
 
 std::string describe(const Bounds& bounds, const std::string& unit) {
   const bool below = std::isfinite(bounds.min);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "crossloom/core/errors.h"
+#include "crossloom/core/join.h"
 
 namespace crossloom {
 
@@ -33,10 +34,8 @@ class Registry {
   std::unique_ptr<Interface> create(const std::string& name) const {
     const auto found = factories_.find(name);
     if (found == factories_.end()) {
-      std::string known;
-      for (const std::string& other : names()) known += (known.empty() ? "" : ", ") + other;
       throw ConfigError("unknown name '" + name +
-                        "' (nothing is registered under it); use one of: " + known);
+                        "' (nothing is registered under it); use one of: " + join(names()));
     }
     return found->second();
   }

@@ -11,7 +11,7 @@ constexpr std::uint64_t kFirstPass = std::uint64_t{1} << 32;
 /// [B, C, H, W] or [..., C] -> [C, n]
 Tensor by_output(const Tensor& y, const ProductGeometry& geometry) {
   const bool is_image = geometry.kind == ProductGeometry::Kind::kConv;
-  return (is_image ? y.transpose(0, 1).flatten(1) : y.flatten(0, -2).t()).to(torch::kDouble);
+  return (is_image ? y.transpose(0, 1).flatten(1) : y.flatten(0, -2).t()).to(at::kDouble);
 }
 
 /// Sums of a regression of `exact` on `given`, for each output.
@@ -20,7 +20,7 @@ struct Line {
 
   void add(const Tensor& given, const Tensor& exact) {
     if (!count.defined()) {
-      count = torch::zeros({given.size(0)}, torch::kDouble);
+      count = at::zeros({given.size(0)}, at::kDouble);
       x = y = xx = xy = count;
     }
     count = count + given.size(1);
@@ -36,10 +36,10 @@ struct Line {
     const Tensor cov = has_offset ? xy / count - x * y / count.square() : xy / count;
     const Tensor varies = var > 1e-12 * (xx / count).clamp_min(1e-300);
     DigitalCorrection line;
-    line.gain = torch::where(varies, cov / var, torch::ones_like(var));
-    line.offset = has_offset ? (y - line.gain * x) / count : torch::zeros_like(var);
-    line.gain = line.gain.to(torch::kFloat);
-    line.offset = line.offset.to(torch::kFloat);
+    line.gain = at::where(varies, cov / var, at::ones_like(var));
+    line.offset = has_offset ? (y - line.gain * x) / count : at::zeros_like(var);
+    line.gain = line.gain.to(at::kFloat);
+    line.offset = line.offset.to(at::kFloat);
     return line;
   }
 };
@@ -91,7 +91,7 @@ Calibration::Calibration(const CalibrationOptions& options,
                          Network& network,
                          InputBatches batches)
     : options_(options), chip_(chip), network_(network), batches_(std::move(batches)) {
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   set_ranges();
   if (options_.columns != CalibrationOptions::Columns::kNone) correct_columns();
   if (options_.batch_norm == CalibrationOptions::BatchNorm::kReestimated) reestimate_batch_norm();
@@ -138,7 +138,7 @@ void Calibration::reestimate_batch_norm() {
     if (found == statistics.end()) return;
     const StoredProduct& stored = network_.products()[index];
     const Tensor outputs = by_output(y, stored.geometry) * stored.log_scale.exp() +
-                           stored.bias.to(torch::kDouble).unsqueeze(1);
+                           stored.bias.to(at::kDouble).unsqueeze(1);
     const Tensor mean = outputs.mean(1);
     const Tensor variance = outputs.var(1, /*unbiased=*/true);
     found->second.first.copy_(mean);
@@ -175,7 +175,7 @@ std::vector<double> Calibration::output_sizes() {
 
 void Calibration::compensate_drift() {
   if (!options_.has_drift_compensation) return;
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   for (std::size_t i = 0; i < sizes_at_start_.size(); ++i) chip_.set_drift_factor(i, 1);
   const std::vector<double> now = output_sizes();
   for (std::size_t i = 0; i < now.size(); ++i) {

@@ -20,7 +20,7 @@ void append(std::vector<std::vector<Tensor>>& all, const std::vector<Tensor>& ou
 
 std::vector<Tensor> joined(const std::vector<std::vector<Tensor>>& all) {
   std::vector<Tensor> outputs;
-  for (const std::vector<Tensor>& parts : all) outputs.push_back(torch::cat(parts));
+  for (const std::vector<Tensor>& parts : all) outputs.push_back(at::cat(parts));
   return outputs;
 }
 
@@ -33,7 +33,7 @@ struct ReadyChip {
   ReadyChip(const ChipPlan& plan, const InputBatches& inputs, std::int64_t number)
       : network(mapped_network(plan.network, plan.calibration).clone()),
         chip(network, plan.placements, plan.seed, static_cast<std::uint64_t>(number)) {
-    const torch::NoGradGuard no_grad;
+    const at::NoGradGuard no_grad;
     chip.program(network);
     calibration = std::make_unique<Calibration>(plan.calibration, chip, network, inputs);
   }
@@ -50,7 +50,7 @@ double decibels(double signal, double noise) {
 }
 
 double power(const Tensor& y) {
-  return y.to(torch::kDouble).square().sum().item<double>();
+  return y.to(at::kDouble).square().sum().item<double>();
 }
 
 /// Sums of squares of a product's outputs and of their errors.
@@ -76,7 +76,7 @@ std::vector<Tensor> exact_outputs(const Network& network,
                                   const Task& task,
                                   std::int64_t batch_size,
                                   std::int64_t count) {
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   std::vector<std::vector<Tensor>> all;
   task.for_each_batch(network, batch_size, count, [&](std::int64_t, const auto& inputs) {
     throw_if_interrupted();
@@ -93,7 +93,7 @@ void test_chip(const ChipPlan& plan,
                std::int64_t number,
                const std::vector<double>& done,
                const std::function<void(const ChipResult&)>& report) {
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   ReadyChip ready(plan, calibration, number);
   for (std::size_t i = 0; i < options.times.size(); ++i) {
     const double time = options.times[i];
@@ -118,7 +118,7 @@ void test_chip(const ChipPlan& plan,
 std::vector<LayerQuality> layer_quality(const ChipPlan& plan,
                                         const InputBatches& calibration,
                                         double time) {
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   ReadyChip ready(plan, calibration, 1);
   ready.age_to(time);
   const Network exact = mapped_network(plan.network, plan.calibration);

@@ -33,7 +33,7 @@ class OwnLabels final : public Task {
     for (std::int64_t i = 0; i < guess.size(0); ++i) {
       score.predictions.push_back(std::to_string(guess[i].item<std::int64_t>()));
     }
-    score.figures = {{"mean", outputs.at(0).to(torch::kDouble).mean().item<double>()}};
+    score.figures = {{"mean", outputs.at(0).to(at::kDouble).mean().item<double>()}};
     return score;
   }
   const Tensor& images() const { return images_; }
@@ -125,7 +125,7 @@ class Calibrated : public testing::Test {
     for (const StoredProduct& stored : mapped.products()) {
       placements.push_back({true, hardware, largest_weight(stored, ScalePer::kTensor)});
     }
-    const torch::NoGradGuard no_grad;
+    const at::NoGradGuard no_grad;
     Chip chip(mapped, placements, 3, 1);
     chip.program(mapped);
     chip.age_to(0);
@@ -158,7 +158,7 @@ TEST(Calibration, ColumnCorrectionFindsTheGainOfACoarseWindow) {
     placements.push_back({true, quiet_hardware(), 0.5 * largest_weight(stored, ScalePer::kTensor)});
   }
   const Tensor x = Rng(4).uniform({64, 1, 28, 28});
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   const auto error = [&](CalibrationOptions::Columns columns) {
     CalibrationOptions options;
     options.columns = columns;
@@ -194,7 +194,7 @@ TEST(Calibration, BatchNormIsReestimatedToTheStatisticsOfTheChip) {
   for (const StoredProduct& stored : network.products()) {
     placements.push_back({true, quiet_hardware(), largest_weight(stored, ScalePer::kTensor)});
   }
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   Chip chip(network, placements, 3, 1);
   chip.program(network);
   const Tensor x = Rng(4).uniform({8, 3, 32, 32});

@@ -114,8 +114,8 @@ Dataset make_dataset() {
   Dataset dataset;
   dataset.num_classes = 10;
   for (Split* split : {&dataset.train, &dataset.test}) {
-    split->images = (Rng(3).uniform({300, 1, 28, 28}) * 255).to(torch::kByte);
-    split->labels = (Rng(4).uniform({300}) * 10).to(torch::kLong);
+    split->images = (Rng(3).uniform({300, 1, 28, 28}) * 255).to(at::kByte);
+    split->labels = (Rng(4).uniform({300}) * 10).to(at::kLong);
   }
   return dataset;
 }

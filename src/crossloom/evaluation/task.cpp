@@ -24,14 +24,14 @@ Score ImageTask::score(const std::vector<Tensor>& outputs) const {
   const std::int64_t classes = logits.size(1);
   std::vector<std::int64_t> labels;
   for (std::int64_t i = 0; i < count; ++i) labels.push_back(examples_->label(i));
-  const Tensor wanted = torch::tensor(labels, torch::kLong).unsqueeze(1);
+  const Tensor wanted = at::tensor(labels, at::kLong).unsqueeze(1);
   const Tensor best = std::get<1>(logits.topk(std::min<std::int64_t>(5, classes), 1));
   const Tensor is_right = best.eq(wanted);
   Score score;
   score.figures.emplace_back("top1",
-                             is_right.select(1, 0).to(torch::kDouble).mean().item<double>());
+                             is_right.select(1, 0).to(at::kDouble).mean().item<double>());
   if (classes >= 100) {
-    score.figures.emplace_back("top5", is_right.any(1).to(torch::kDouble).mean().item<double>());
+    score.figures.emplace_back("top5", is_right.any(1).to(at::kDouble).mean().item<double>());
   }
   for (std::int64_t i = 0; i < count; ++i) {
     score.predictions.push_back(std::to_string(best[i][0].item<std::int64_t>()));

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 class SevenImages final : public Examples {
  public:
   std::int64_t size() const override { return 7; }
-  Tensor image(std::int64_t i) const override { return torch::full({1, 28, 28}, i, torch::kByte); }
+  Tensor image(std::int64_t i) const override { return at::full({1, 28, 28}, i, at::kByte); }
   std::int64_t label(std::int64_t i) const override { return i; }
   std::string provenance() const override { return "seven images"; }
 };
@@ -40,7 +40,7 @@ TEST(ImageTask, GivesEveryImageOnceAndInOrder) {
 TEST(ImageTask, CountsTheFirstAndTheFiveBest) {
   const ImageTask task(std::make_shared<SevenImages>());
   // Logits fall from class 0 on: image 0 is right at once, images 0 to 4 within five.
-  const Tensor logits = torch::arange(100, 0, -1).to(torch::kFloat).expand({7, 100});
+  const Tensor logits = at::arange(100, 0, -1).to(at::kFloat).expand({7, 100});
   const Score score = task.score({logits});
   EXPECT_EQ(score.figures[0].first, "top1");
   EXPECT_DOUBLE_EQ(score.figures[0].second, 1.0 / 7);
@@ -73,8 +73,8 @@ TEST_F(SquadFolder, PerfectLogitsScoreFullMarks) {
   const auto task = open_task("squad:" + folder_.string(), TaskPart::kTest, network, {});
   EXPECT_EQ(task->size(), 2);
   // [CLS] who sat ? [SEP] the cat ... and [CLS] where ? [SEP] the cat sat on the mat.
-  Tensor starts = torch::zeros({2, 384});
-  Tensor ends = torch::zeros({2, 384});
+  Tensor starts = at::zeros({2, 384});
+  Tensor ends = at::zeros({2, 384});
   starts[0][5] = ends[0][6] = 9;
   starts[1][8] = ends[1][9] = 9;
   const Score score = task->score({starts, ends});
@@ -85,7 +85,7 @@ TEST_F(SquadFolder, PerfectLogitsScoreFullMarks) {
 }
 
 TEST_F(SquadFolder, RandomNetworkGivesAnAnswerToEachQuestion) {
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   Network network = make_network("bert_tiny_squad");
   network.initialise(Rng(1));
   Rng rng(2);

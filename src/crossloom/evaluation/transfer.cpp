@@ -24,7 +24,7 @@ void TransferOptions::describe(ParamList& params) {
 }
 
 double test_on_fresh_chip(const Transfer& transfer, const Dataset& dataset, std::int64_t number) {
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   Chip chip(transfer.network,
             transfer.hardware,
             transfer.windows,

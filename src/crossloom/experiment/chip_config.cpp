@@ -1,5 +1,6 @@
 #include "crossloom/experiment/chip_config.h"
 
+#include "crossloom/core/join.h"
 #include "crossloom/experiment/toml.h"
 
 namespace crossloom {
@@ -50,10 +51,10 @@ std::string text_at(const Json& values,
 
 void assign_sections(const Json& values,
                      const std::function<void(const VisitSection&)>& for_each_section) {
-  std::string sections;
+  std::vector<std::string> sections;
   Json left = values;
   for_each_section([&](const std::string& name, ParamList& params) {
-    sections += (sections.empty() ? "" : ", ") + name;
+    sections.push_back(name);
     if (!left.contains(name)) return;
     if (!left[name].is_object()) {
       throw ConfigError("[" + name + "] is a value (it names a table of parameters); write [" +
@@ -68,7 +69,7 @@ void assign_sections(const Json& values,
   });
   if (!left.empty()) {
     throw ConfigError("unknown table [" + left.begin().key() +
-                      "] (nothing is declared there); use one of: " + sections);
+                      "] (nothing is declared there); use one of: " + join(sections));
   }
 }
 

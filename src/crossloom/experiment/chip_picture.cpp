@@ -15,7 +15,7 @@ Json writes_histogram(const Tensor& counts) {
   const std::int64_t width = std::max<std::int64_t>(1, (largest + 60) / 60);
   const std::int64_t bins = largest / width + 1;
   const Tensor binned =
-      torch::bincount(counts.flatten().to(torch::kLong).div(width, "floor"), {}, bins);
+      at::bincount(counts.flatten().to(at::kLong).div(width, "floor"), {}, bins);
   Json edges = Json::array();
   Json numbers = Json::array();
   for (std::int64_t i = 0; i < bins; ++i) {
@@ -46,7 +46,7 @@ Json picture_of_chip(const TrainingMethod& method) {
                         {"cols", g.size(1)},
                         {"conductances_uS", map},
                         {"writes", writes_histogram(writes)},
-                        {"mean_writes", writes.to(torch::kDouble).mean().item<double>()},
+                        {"mean_writes", writes.to(at::kDouble).mean().item<double>()},
                         {"max_writes", writes.max().item<std::int64_t>()}});
   }
   return {{"products", products}};

@@ -1,5 +1,6 @@
 #include "crossloom/experiment/experiment.h"
 
+#include "crossloom/core/join.h"
 #include "crossloom/core/units.h"
 #include "crossloom/experiment/toml.h"
 #include "crossloom/network/architectures.h"
@@ -67,10 +68,8 @@ void Experiment::validate() const {
   }
   const std::vector<std::string> known = dataset_names();
   if (std::find(known.begin(), known.end(), data) == known.end()) {
-    std::string names;
-    for (const std::string& other : known) names += (names.empty() ? "" : ", ") + other;
     throw ConfigError("unknown data set '" + data +
-                      "' (nothing is known under it); use one of: " + names);
+                      "' (nothing is known under it); use one of: " + join(known));
   }
   for (const std::string& baseline : baselines) make_method(baseline);
   if (name.empty() || name.find('/') != std::string::npos || name[0] == '.') {

@@ -6,6 +6,7 @@
 #include <toml++/toml.h>
 
 #include "crossloom/core/files.h"
+#include "crossloom/core/join.h"
 
 namespace crossloom {
 namespace {
@@ -56,9 +57,9 @@ Json parse_toml_value(const std::string& text) {
 
 std::string to_toml_value(const Json& value) {
   if (value.is_array()) {
-    std::string list;
-    for (const Json& item : value) list += (list.empty() ? "" : ", ") + to_toml_value(item);
-    return "[" + list + "]";
+    std::vector<std::string> items;
+    for (const Json& item : value) items.push_back(to_toml_value(item));
+    return "[" + join(items) + "]";
   }
   if (value.is_number_float() && !std::isfinite(value.get<double>())) return "nan";
   return value.dump();

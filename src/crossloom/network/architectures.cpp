@@ -1,6 +1,7 @@
 #include "crossloom/network/architectures.h"
 
 #include "crossloom/core/errors.h"
+#include "crossloom/core/join.h"
 #include "crossloom/network/architectures/builder.h"
 
 namespace crossloom {
@@ -27,10 +28,8 @@ bool is_network_name(const std::string& name) {
 Network make_network(const std::string& name) {
   const auto found = table().find(name);
   if (found == table().end()) {
-    std::string known;
-    for (const std::string& other : network_names()) known += (known.empty() ? "" : ", ") + other;
     throw ConfigError("unknown network '" + name +
-                      "' (no such architecture); use one of: " + known);
+                      "' (no such architecture); use one of: " + join(network_names()));
   }
   return found->second(name);
 }

@@ -1,5 +1,7 @@
 #include "crossloom/network/chip.h"
 
+#include <torch/csrc/autograd/custom_function.h>
+
 namespace crossloom {
 namespace {
 
@@ -158,7 +160,7 @@ void Chip::program(const Network& network) {
     const Tensor weight = network.products()[i].weight.detach();
     Rng rng = write_stream(i, kProgramAll);
     products_[static_cast<std::size_t>(place_of_[i])].write(
-        torch::ones_like(weight, torch::kBool), weight, clock_, rng);
+        at::ones_like(weight, at::kBool), weight, clock_, rng);
   }
 }
 
@@ -177,7 +179,7 @@ TensorMap Chip::state() const {
       state[std::to_string(i) + "." + name] = tensor;
     }
   }
-  state["clock"] = torch::tensor(clock_, torch::kDouble);
+  state["clock"] = at::tensor(clock_, at::kDouble);
   return state;
 }
 
@@ -194,12 +196,12 @@ void Chip::load_state(const TensorMap& state) {
 }
 
 Tensor largest_weight(const StoredProduct& stored, ScalePer scale) {
-  const Tensor columns = stored.weight.detach().flatten(1).abs().amax(1).to(torch::kDouble);
+  const Tensor columns = stored.weight.detach().flatten(1).abs().amax(1).to(at::kDouble);
   const double of_all = columns.max().item<double>();
   const double edge = of_all > 0 ? of_all : 1;
   // An output without weights has a window all the same, so small that its noise is nothing.
   return scale == ScalePer::kColumn ? columns.clamp_min(1e-6 * edge)
-                                    : torch::scalar_tensor(edge, torch::kDouble);
+                                    : at::scalar_tensor(edge, at::kDouble);
 }
 
 std::vector<Tensor> largest_weights(const Network& network, ScalePer scale) {

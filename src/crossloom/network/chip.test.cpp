@@ -61,7 +61,7 @@ TEST(Chip, WithoutImperfectionsIsTheNetworkForwardAndBackward) {
 }
 
 TEST(Chip, NumberAndPassDecideWhatIsDrawn) {
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   const Network network = make_lenet();
   const Tensor x = Rng(2).uniform({4, 1, 28, 28});
   Chip first = make_chip(network, noisy_hardware(), 0);
@@ -76,7 +76,7 @@ TEST(Chip, NumberAndPassDecideWhatIsDrawn) {
 }
 
 TEST(Chip, OutputsDoNotDependOnTheBatch) {
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   const Network network = make_lenet();
   Hardware hardware = noisy_hardware();
   hardware.dac.range.policy = RangePolicy::kFixed;
@@ -108,7 +108,7 @@ TEST(Chip, OnArrayBackwardSeesTheCells) {
 }
 
 TEST(Chip, StateRoundTripGivesTheSameOutputs) {
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   const Network network = make_lenet();
   Chip first = make_chip(network, noisy_hardware(), 0);
   const Tensor x = Rng(2).uniform({4, 1, 28, 28});

@@ -42,19 +42,19 @@ StoredProduct fold(const StoredProduct& stored, const Network& network, const No
   const auto value = [&](std::size_t input) {
     const Node& node = network.nodes()[norm.inputs[input]];
     return network.parameters()[static_cast<std::size_t>(node.parameter)].value.detach().to(
-        torch::kDouble);
+        at::kDouble);
   };
   const double epsilon = norm.op->attributes().value("epsilon", 1e-5);
   const Tensor factor = value(1) / (value(4) + epsilon).sqrt();
   std::vector<std::int64_t> per_output(static_cast<std::size_t>(stored.weight.dim()), 1);
   per_output[0] = -1;
-  const Tensor scale = stored.log_scale.detach().to(torch::kDouble).exp();
+  const Tensor scale = stored.log_scale.detach().to(at::kDouble).exp();
   StoredProduct folded = stored;
-  folded.weight = (stored.weight.detach().to(torch::kDouble) * (scale * factor).view(per_output))
-                      .to(torch::kFloat);
+  folded.weight = (stored.weight.detach().to(at::kDouble) * (scale * factor).view(per_output))
+                      .to(at::kFloat);
   folded.bias =
-      ((stored.bias.detach().to(torch::kDouble) - value(3)) * factor + value(2)).to(torch::kFloat);
-  folded.log_scale = torch::zeros({});
+      ((stored.bias.detach().to(at::kDouble) - value(3)) * factor + value(2)).to(at::kFloat);
+  folded.log_scale = at::zeros({});
   folded.has_bias = true;
   return folded;
 }

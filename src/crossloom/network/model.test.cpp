@@ -23,8 +23,8 @@ class OpenModel : public testing::Test {
   void TearDown() override { fs::remove_all(folder_); }
 
   void expect_same(const Network& other) const {
-    const torch::NoGradGuard no_grad;
-    const Tensor x = torch::sin(torch::arange(784)).reshape({1, 1, 28, 28});
+    const at::NoGradGuard no_grad;
+    const Tensor x = at::sin(at::arange(784)).reshape({1, 1, 28, 28});
     EXPECT_TRUE(other.forward(x).allclose(network_.forward(x), 1e-6, 1e-6));
   }
 

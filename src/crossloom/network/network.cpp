@@ -65,9 +65,9 @@ std::size_t Network::add_product(const std::string& name,
   node.product = static_cast<std::int64_t>(products_.size());
   nodes_.push_back(node);
   products_.push_back({geometry,
-                       torch::zeros(geometry.weight_sizes()),
-                       torch::zeros({geometry.out_channels}),
-                       torch::zeros({}),
+                       at::zeros(geometry.weight_sizes()),
+                       at::zeros({geometry.out_channels}),
+                       at::zeros({}),
                        has_bias});
   return nodes_.size() - 1;
 }
@@ -137,13 +137,13 @@ bool Network::has_signed_input(std::size_t index) const {
 
 Tensor Network::prepare(const Tensor& images) const {
   const auto per_channel = [](const std::vector<double>& values) {
-    return torch::tensor(values, torch::kDouble).view({1, -1, 1, 1});
+    return at::tensor(values, at::kDouble).view({1, -1, 1, 1});
   };
   const InputScaling& scaling = inputs_.at(0).scaling;
   const Tensor std = per_channel(scaling.std);
-  const Tensor factor = (1 / (255 * std)).to(torch::kFloat);
-  const Tensor offset = (per_channel(scaling.mean) / std).to(torch::kFloat);
-  return images.to(torch::kFloat).mul_(factor).sub_(offset);
+  const Tensor factor = (1 / (255 * std)).to(at::kFloat);
+  const Tensor offset = (per_channel(scaling.mean) / std).to(at::kFloat);
+  return images.to(at::kFloat).mul_(factor).sub_(offset);
 }
 
 Tensor Network::product(std::size_t index, const Tensor& x, const Products& products) const {
@@ -207,15 +207,15 @@ std::vector<std::vector<std::int64_t>> Network::output_sizes() const {
 }
 
 void Network::initialise(Rng rng) {
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   for (std::size_t i = 0; i < products_.size(); ++i) {
     StoredProduct& stored = products_[i];
     Rng layer = rng.fork(i);
     const double bound = 1 / std::sqrt(static_cast<double>(stored.geometry.num_rows()));
     stored.weight = (2 * layer.uniform(stored.weight.sizes()) - 1) * bound;
     stored.bias = stored.has_bias ? (2 * layer.uniform(stored.bias.sizes()) - 1) * bound
-                                  : torch::zeros_like(stored.bias);
-    stored.log_scale = torch::zeros({});
+                                  : at::zeros_like(stored.bias);
+    stored.log_scale = at::zeros({});
   }
 }
 
@@ -238,7 +238,7 @@ TensorMap Network::weights() const {
 }
 
 void Network::load_weights(const TensorMap& weights, const std::string& origin) {
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   require_finite(weights, origin);
   std::set<std::string> used;
   const auto take = [&](const std::string& name, const Tensor& like) {
@@ -267,7 +267,7 @@ void Network::load_weights(const TensorMap& weights, const std::string& origin) 
     StoredProduct& stored = products_[static_cast<std::size_t>(node.product)];
     stored.weight = take(node.name + ".weight", stored.weight);
     if (stored.has_bias) stored.bias = take(node.name + ".bias", stored.bias);
-    stored.log_scale = torch::zeros({});
+    stored.log_scale = at::zeros({});
     if (weights.count(node.name + ".scale") > 0) {
       stored.log_scale = take(node.name + ".scale", stored.log_scale).log();
     }

@@ -38,7 +38,7 @@ struct InputScaling {
 struct NetworkInput {
   std::string name = "input";
   std::vector<std::int64_t> sizes;  // of one example, such as [C, H, W]
-  torch::ScalarType type = torch::kFloat;
+  at::ScalarType type = at::kFloat;
   InputScaling scaling;  // images only
 };
 

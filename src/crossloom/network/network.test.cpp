@@ -76,10 +76,10 @@ TEST(Network, ParametersAreAsManyAsPublished) {
 TEST(Network, WeightsRoundTrip) {
   Network first = make_network("lenet_wu2023");
   first.initialise(Rng(1));
-  first.products()[1].log_scale = torch::tensor(0.7F);
+  first.products()[1].log_scale = at::tensor(0.7F);
   Network second = make_network("lenet_wu2023");
   second.load_weights(first.weights(), "a test");
-  const Tensor x = torch::rand({3, 1, 28, 28});
+  const Tensor x = at::rand({3, 1, 28, 28});
   EXPECT_TRUE(first.forward(x).allclose(second.forward(x), 1e-5, 1e-6));
 }
 
@@ -90,10 +90,10 @@ TEST(Network, WeightsThatDoNotFitAreRefused) {
   missing.erase("fc.bias");
   EXPECT_THROW(network.load_weights(missing, "x"), ConfigError);
   TensorMap superfluous = good;
-  superfluous["fc2.weight"] = torch::ones({2});
+  superfluous["fc2.weight"] = at::ones({2});
   EXPECT_THROW(network.load_weights(superfluous, "x"), ConfigError);
   TensorMap reshaped = good;
-  reshaped["fc.weight"] = torch::ones({192, 10});
+  reshaped["fc.weight"] = at::ones({192, 10});
   EXPECT_THROW(network.load_weights(reshaped, "x"), ConfigError);
   TensorMap nan = good;
   nan["conv1.weight"][0][0][0][0] = std::numeric_limits<float>::quiet_NaN();
@@ -112,7 +112,7 @@ TEST(Network, OutputsAreTappedByName) {
   network.initialise(Rng(1));
   const std::size_t pool = network.find("pool1");
   Tensor seen;
-  network.forward(torch::rand({2, 1, 28, 28}), {}, [&](std::size_t node, const Tensor& output) {
+  network.forward(at::rand({2, 1, 28, 28}), {}, [&](std::size_t node, const Tensor& output) {
     if (node == pool) seen = output;
   });
   EXPECT_EQ(seen.sizes(), (std::vector<std::int64_t>{2, 4, 12, 12}));
@@ -122,7 +122,7 @@ TEST(Network, OutputsAreTappedByName) {
 TEST(Network, InputsOfAWrongSizeAreRefusedByTheNodeTheyDoNotFit) {
   const Network network = make_network("lenet_wu2023");
   try {
-    network.forward(torch::rand({1, 1, 20, 20}));
+    network.forward(at::rand({1, 1, 20, 20}));
     FAIL() << "expected ConfigError";
   } catch (const ConfigError& error) {
     EXPECT_NE(std::string(error.what()).find("'fc'"), std::string::npos) << error.what();
@@ -135,14 +135,14 @@ TEST(FoldBatchNorm, KeepsTheLogits) {
     network.initialise(Rng(1));
     for (Parameter& parameter : network.parameters()) {
       if (parameter.value.is_floating_point()) {
-        parameter.value = torch::rand_like(parameter.value) + 0.5;
+        parameter.value = at::rand_like(parameter.value) + 0.5;
       }
     }
     const Network folded = fold_batch_norm(network);
     EXPECT_TRUE(has_batch_norm(network));
     EXPECT_FALSE(has_batch_norm(folded));
-    const torch::NoGradGuard no_grad;
-    const Tensor x = torch::rand({2, 3, 32, 32});
+    const at::NoGradGuard no_grad;
+    const Tensor x = at::rand({2, 3, 32, 32});
     const Tensor y = network.forward(x);
     EXPECT_LE((folded.forward(x) - y).abs().max().item<float>(),
               1e-5 * y.abs().max().item<float>());
@@ -161,7 +161,7 @@ TEST_P(Golden, LogitsAreThoseOfPyTorch) {
     if (std::getenv("CI") != nullptr) FAIL() << "no golden logits under " << data;
     GTEST_SKIP() << "no golden logits under " << data;
   }
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   const Network network = load_network(GetParam(), data / "weights" / file);
   const TensorMap golden = read_safetensors(data / "golden" / file).tensors;
   const Tensor expected = golden.at("logits");

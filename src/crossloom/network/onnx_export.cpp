@@ -16,23 +16,23 @@ namespace {
 constexpr std::int64_t kOpset = 17;
 constexpr std::int64_t kIrVersion = 8;
 
-std::int32_t onnx_type(torch::ScalarType type) {
+std::int32_t onnx_type(at::ScalarType type) {
   switch (type) {
-    case torch::kFloat:
+    case at::kFloat:
       return ::onnx::TensorProto::FLOAT;
-    case torch::kDouble:
+    case at::kDouble:
       return ::onnx::TensorProto::DOUBLE;
-    case torch::kLong:
+    case at::kLong:
       return ::onnx::TensorProto::INT64;
-    case torch::kInt:
+    case at::kInt:
       return ::onnx::TensorProto::INT32;
-    case torch::kShort:
+    case at::kShort:
       return ::onnx::TensorProto::INT16;
-    case torch::kChar:
+    case at::kChar:
       return ::onnx::TensorProto::INT8;
-    case torch::kByte:
+    case at::kByte:
       return ::onnx::TensorProto::UINT8;
-    case torch::kBool:
+    case at::kBool:
       return ::onnx::TensorProto::BOOL;
     default:
       TORCH_CHECK(false, "ONNX files of crossloom hold no tensor of type ", type);
@@ -153,7 +153,7 @@ class GraphWriter {
   }
 
   void add_tensor(const std::string& name, const Tensor& value) {
-    const Tensor packed = value.detach().to(torch::kCPU).contiguous();
+    const Tensor packed = value.detach().to(at::kCPU).contiguous();
     num_bytes_ += packed.nbytes();
     if (num_bytes_ > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
       throw ConfigError("the weights of " + network_.name() +
@@ -167,7 +167,7 @@ class GraphWriter {
   }
 
   std::string add_number(const std::string& name, double value) {
-    add_tensor(name, torch::tensor(value, torch::kFloat));
+    add_tensor(name, at::tensor(value, at::kFloat));
     return name;
   }
 
@@ -321,7 +321,7 @@ class GraphWriter {
       inputs.resize(2);
       inputs[1] = node.name + ".axes";
       const auto axes = attributes["axes"].get<std::vector<std::int64_t>>();
-      add_tensor(inputs[1], torch::tensor(axes, torch::kLong));
+      add_tensor(inputs[1], at::tensor(axes, at::kLong));
       attributes.erase("axes");
     }
     if (!is_sum && inputs.size() > 1) {

@@ -171,7 +171,7 @@ class Emitter {
     const std::size_t added =
         network_.add_product(name, source(node.inputs[0]), product.geometry, has_bias);
     StoredProduct& stored = network_.products().back();
-    const auto own = [](const Tensor& t) { return t.to(torch::kFloat).contiguous().clone(); };
+    const auto own = [](const Tensor& t) { return t.to(at::kFloat).contiguous().clone(); };
     stored.weight = own(product.weight);
     if (has_bias) stored.bias = own(product.bias);
     return added;
@@ -194,8 +194,8 @@ class Emitter {
 Tensor some_pair(const NetworkInput& input) {
   std::vector<std::int64_t> sizes = input.sizes;
   sizes.insert(sizes.begin(), 2);
-  const Tensor numbers = torch::arange(c10::multiply_integers(sizes)).reshape(sizes);
-  return input.type == torch::kFloat ? torch::sin(numbers.to(torch::kFloat))
+  const Tensor numbers = at::arange(c10::multiply_integers(sizes)).reshape(sizes);
+  return input.type == at::kFloat ? at::sin(numbers.to(at::kFloat))
                                      : numbers.remainder(2).to(input.type);
 }
 
@@ -215,7 +215,7 @@ bool is_independent(const std::vector<Tensor>& together,
 /// Two examples in one batch must give what each gives by itself; else a size of the batch that
 /// was written into the file was taken for something else.
 void require_independent_examples(const Network& network) {
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   std::vector<Tensor> batch(network.inputs().size());
   std::transform(network.inputs().begin(), network.inputs().end(), batch.begin(), some_pair);
   const std::vector<Tensor> together = network.forward(batch);

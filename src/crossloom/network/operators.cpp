@@ -66,7 +66,7 @@ void Attributes::require_all_used() const {
 }
 
 std::vector<std::int64_t> to_integers(const Tensor& tensor) {
-  const Tensor flat = tensor.to(torch::kLong).contiguous().view(-1);
+  const Tensor flat = tensor.to(at::kLong).contiguous().view(-1);
   return {flat.data_ptr<std::int64_t>(), flat.data_ptr<std::int64_t>() + flat.numel()};
 }
 

@@ -5,13 +5,13 @@
 #include <string>
 #include <vector>
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include "crossloom/core/params.h"
 
 namespace crossloom {
 
-using torch::Tensor;
+using at::Tensor;
 
 /// Inputs of an operator in ONNX order; an optional one that is absent is undefined.
 using OperatorInputs = std::vector<Tensor>;

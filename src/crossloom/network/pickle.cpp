@@ -35,18 +35,18 @@ PickleValue make_integer(std::int64_t number) {
   return value;
 }
 
-torch::ScalarType storage_type(const std::string& name) {
-  static const std::map<std::string, torch::ScalarType> types = {
-      {"torch.FloatStorage", torch::kFloat},
-      {"torch.DoubleStorage", torch::kDouble},
-      {"torch.HalfStorage", torch::kHalf},
-      {"torch.BFloat16Storage", torch::kBFloat16},
-      {"torch.LongStorage", torch::kLong},
-      {"torch.IntStorage", torch::kInt},
-      {"torch.ShortStorage", torch::kShort},
-      {"torch.CharStorage", torch::kChar},
-      {"torch.ByteStorage", torch::kByte},
-      {"torch.BoolStorage", torch::kBool}};
+at::ScalarType storage_type(const std::string& name) {
+  static const std::map<std::string, at::ScalarType> types = {
+      {"torch.FloatStorage", at::kFloat},
+      {"torch.DoubleStorage", at::kDouble},
+      {"torch.HalfStorage", at::kHalf},
+      {"torch.BFloat16Storage", at::kBFloat16},
+      {"torch.LongStorage", at::kLong},
+      {"torch.IntStorage", at::kInt},
+      {"torch.ShortStorage", at::kShort},
+      {"torch.CharStorage", at::kChar},
+      {"torch.ByteStorage", at::kByte},
+      {"torch.BoolStorage", at::kBool}};
   const auto found = types.find(name);
   if (found == types.end()) refuse("a tensor is of the unknown type '" + name + "'");
   return found->second;
@@ -81,7 +81,7 @@ Tensor view_of(const Tensor& storage,
   if (overflows || (!is_empty && last >= storage.numel())) {
     refuse("a tensor does not lie within its storage");
   }
-  if (is_empty) return torch::empty(sizes, storage.scalar_type());
+  if (is_empty) return at::empty(sizes, storage.scalar_type());
   return storage.as_strided(sizes, strides, offset).clone(at::MemoryFormat::Contiguous);
 }
 
@@ -404,10 +404,10 @@ class Unpickler {
       storage.tensor = known->second;
       return storage;
     }
-    const torch::ScalarType type = storage_type((*id.items)[1].text);
+    const at::ScalarType type = storage_type((*id.items)[1].text);
     const std::string bytes = read_record_(storage.text);
     const auto count = static_cast<std::int64_t>(bytes.size() / c10::elementSize(type));
-    storage.tensor = torch::empty({count}, type);
+    storage.tensor = at::empty({count}, type);
     if (count > 0) std::memcpy(storage.tensor.data_ptr(), bytes.data(), storage.tensor.nbytes());
     storages_[storage.text] = storage.tensor;
     return storage;

@@ -6,11 +6,11 @@
 #include <string_view>
 #include <vector>
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 namespace crossloom {
 
-using torch::Tensor;
+using at::Tensor;
 
 /// A value of Python, as far as state dicts need it.
 struct PickleValue {

@@ -10,7 +10,7 @@ namespace {
 using Kind = PickleValue::Kind;
 
 std::string four_floats(const std::string& /*key*/) {
-  const Tensor values = torch::arange(4).to(torch::kFloat);
+  const Tensor values = at::arange(4).to(at::kFloat);
   return {static_cast<const char*>(values.data_ptr()), values.nbytes()};
 }
 
@@ -44,7 +44,7 @@ TEST(Pickle, ContainersAreRead) {
 
 TEST(Pickle, TensorsAreViewsWithinTheirStorage) {
   const Tensor tensor = read_pickle(pickle_vector(1, 3, 1), four_floats).value.tensor;
-  EXPECT_TRUE(tensor.equal(torch::arange(1, 4).to(torch::kFloat)));
+  EXPECT_TRUE(tensor.equal(at::arange(1, 4).to(at::kFloat)));
   EXPECT_EQ(read_pickle(pickle_vector(0, 2, 3), four_floats).value.tensor[1].item<float>(), 3);
   EXPECT_THROW(read_pickle(pickle_vector(1, 4, 1), four_floats), ConfigError);
   EXPECT_THROW(read_pickle(pickle_vector(0, 2, 4), four_floats), ConfigError);

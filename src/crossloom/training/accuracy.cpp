@@ -8,7 +8,7 @@ double accuracy(const Network& network,
                 const Split& split,
                 std::int64_t num_images,
                 const Predict& predict) {
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   constexpr std::int64_t kBatch = 250;
   const std::int64_t all = split.images.size(0);
   const std::int64_t count = num_images > 0 ? std::min(num_images, all) : all;

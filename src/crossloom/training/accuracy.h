@@ -2,8 +2,6 @@
 
 #include <functional>
 
-#include <torch/torch.h>
-
 #include "crossloom/data/dataset.h"
 #include "crossloom/network/network.h"
 

@@ -1,5 +1,7 @@
 #include "crossloom/training/optimiser.h"
 
+#include <torch/torch.h>
+
 namespace crossloom {
 namespace {
 
@@ -60,6 +62,8 @@ Optimiser::Optimiser(const OptimiserOptions& options,
     optimiser_ = std::make_unique<torch::optim::SGD>(groups, without);
   }
 }
+
+Optimiser::~Optimiser() = default;
 
 void Optimiser::step() {
   optimiser_->step();

@@ -3,14 +3,18 @@
 #include <memory>
 #include <vector>
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include "crossloom/core/params.h"
 #include "crossloom/core/tensor_files.h"
 
+namespace torch::optim {
+class Optimizer;
+}
+
 namespace crossloom {
 
-using torch::Tensor;
+using at::Tensor;
 
 /// Choice and settings of the rule that turns gradients into steps.
 struct OptimiserOptions {
@@ -31,6 +35,7 @@ class Optimiser {
   Optimiser(const OptimiserOptions& options,
             std::vector<Tensor> decaying,
             std::vector<Tensor> others);
+  ~Optimiser();
 
   void step();
   void zero_grad();

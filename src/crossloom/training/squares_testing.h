@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include "crossloom/data/dataset.h"
 
@@ -8,7 +8,7 @@ namespace crossloom {
 
 /// `n` images whose class is where their bright square is: learned in a second. For tests.
 inline Split make_squares(std::int64_t n) {
-  Split split{torch::zeros({n, 1, 28, 28}, torch::kByte), torch::arange(n).remainder(10)};
+  Split split{at::zeros({n, 1, 28, 28}, at::kByte), at::arange(n).remainder(10)};
   for (std::int64_t i = 0; i < n; ++i) {
     const std::int64_t row = 5 * (i % 10 / 5) + 4;
     const std::int64_t col = 5 * (i % 5) + 1;

@@ -11,8 +11,8 @@ std::size_t Builder::linear(const std::string& name, std::int64_t inputs, std::i
 }
 
 std::size_t Builder::batch_norm(const std::string& name, std::int64_t channels, double epsilon) {
-  const Tensor one = torch::ones({channels});
-  const Tensor zero = torch::zeros({channels});
+  const Tensor one = at::ones({channels});
+  const Tensor zero = at::zeros({channels});
   const std::vector<std::size_t> stored = {
       network_.add_parameter(name + ".weight", one, true),
       network_.add_parameter(name + ".bias", zero, true),
@@ -23,8 +23,8 @@ std::size_t Builder::batch_norm(const std::string& name, std::int64_t channels, 
 
 std::size_t Builder::layer_norm(const std::string& name, std::int64_t channels, double epsilon) {
   const std::vector<std::size_t> stored = {
-      network_.add_parameter(name + ".weight", torch::ones({channels}), true),
-      network_.add_parameter(name + ".bias", torch::zeros({channels}), true)};
+      network_.add_parameter(name + ".weight", at::ones({channels}), true),
+      network_.add_parameter(name + ".bias", at::zeros({channels}), true)};
   return apply(name, "LayerNormalization", {{"epsilon", epsilon}}, stored);
 }
 
@@ -74,7 +74,7 @@ std::size_t self_attention(Builder& b,
   const std::size_t all = b.transpose(name + ".split", {2, 0, 3, 1, 4});
   const auto part = [&](const std::string& which, std::int64_t index) {
     const std::size_t number =
-        b.constant(name + "." + which + ".index", torch::tensor(index, torch::kLong));
+        b.constant(name + "." + which + ".index", at::tensor(index, at::kLong));
     b.go_back_to(all);
     return b.apply(name + "." + which, "Gather", {{"axis", 0}}, {number});
   };
@@ -83,7 +83,7 @@ std::size_t self_attention(Builder& b,
   const std::size_t key = b.transpose(name + ".key_transposed", {0, 1, 3, 2});
   const std::size_t value = part("value", 2);
   const std::size_t scale =
-      b.constant(name + ".scale", torch::tensor(1 / std::sqrt(static_cast<float>(size))));
+      b.constant(name + ".scale", at::tensor(1 / std::sqrt(static_cast<float>(size))));
   b.go_back_to(query);
   b.apply(name + ".scaled", "Mul", Json::object(), {scale});
   b.apply(name + ".scores", "MatMul", Json::object(), {key});

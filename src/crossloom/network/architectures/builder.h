@@ -44,13 +44,13 @@ class Builder {
 
   std::size_t input(const NetworkInput& given) { return last_ = network_.add_input(given); }
   std::size_t parameter(const std::string& name, const Sizes& sizes) {
-    return network_.add_parameter(name, torch::zeros(sizes), /*is_trainable=*/true);
+    return network_.add_parameter(name, at::zeros(sizes), /*is_trainable=*/true);
   }
   std::size_t constant(const std::string& name, const Tensor& value) {
     return network_.add_parameter(name, value, /*is_trainable=*/false);
   }
   std::size_t integers(const std::string& name, const Sizes& values) {
-    return constant(name, torch::tensor(values, torch::kLong));
+    return constant(name, at::tensor(values, at::kLong));
   }
   void output(std::size_t node) { network_.add_output(node); }
 

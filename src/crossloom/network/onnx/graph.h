@@ -6,13 +6,13 @@
 #include <string>
 #include <vector>
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include "crossloom/core/params.h"
 
 namespace crossloom {
 
-using torch::Tensor;
+using at::Tensor;
 
 /// A tensor that is known before the network runs.
 struct OnnxConstant {
@@ -36,7 +36,7 @@ struct OnnxNode {
 /// What a graph is given.
 struct OnnxInput {
   std::string name;
-  torch::ScalarType type = torch::kFloat;
+  at::ScalarType type = at::kFloat;
   std::vector<std::int64_t> sizes;        // batch first; -1: open
   std::vector<std::string> dim_names;     // of the open ones
   std::vector<std::int64_t> other_sizes;  // of a second batch; what differs may be of any size

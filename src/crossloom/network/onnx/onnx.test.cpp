@@ -52,16 +52,16 @@ class ModelBuilder {
     tensor.set_name(name);
     tensor.set_data_type(is_float ? ::onnx::TensorProto::FLOAT : ::onnx::TensorProto::INT64);
     for (const std::int64_t size : value.sizes()) tensor.add_dims(size);
-    const Tensor packed = value.to(is_float ? torch::kFloat : torch::kLong).contiguous();
+    const Tensor packed = value.to(is_float ? at::kFloat : at::kLong).contiguous();
     tensor.set_raw_data(packed.data_ptr(), packed.nbytes());
     return *this;
   }
 
   ModelBuilder& integers(const std::string& name, const Sizes& values) {
-    return tensor(name, torch::tensor(values, torch::kLong));
+    return tensor(name, at::tensor(values, at::kLong));
   }
   ModelBuilder& number(const std::string& name, double value) {
-    return tensor(name, torch::tensor(value));
+    return tensor(name, at::tensor(value));
   }
 
   ModelBuilder& node(const std::string& kind,
@@ -88,7 +88,7 @@ class ModelBuilder {
     return parse_onnx(bytes(), "test.onnx", options);
   }
   Tensor run(const Tensor& x) const {
-    const torch::NoGradGuard no_grad;
+    const at::NoGradGuard no_grad;
     return network().forward(x);
   }
 
@@ -149,7 +149,7 @@ using Kinds = std::vector<std::string>;
 
 TEST(OnnxImport, RefusesAFileThatIsCutShortAtAnyByte) {
   const std::string whole =
-      ModelBuilder().tensor("w", torch::ones({4, 3})).node("MatMul", {"x", "w"}, {"y"}).bytes();
+      ModelBuilder().tensor("w", at::ones({4, 3})).node("MatMul", {"x", "w"}, {"y"}).bytes();
   for (std::size_t size = 0; size < whole.size(); ++size) {
     EXPECT_THROW(parse_onnx(whole.substr(0, size), "cut.onnx"), ConfigError) << size;
   }
@@ -159,8 +159,8 @@ TEST(OnnxImport, RefusesAFileThatIsCutShortAtAnyByte) {
 
 TEST(OnnxImport, DamagedFilesAreRefusedOrRead) {
   ModelBuilder model({2, 4, 4});
-  model.tensor("w", torch::ones({2, 2, 3, 3})).integers("shape", {0, -1}).integers("axes", {1});
-  model.number("min", 0).tensor("fc", torch::ones({8, 3})).tensor("c", torch::ones({2, 1, 1}));
+  model.tensor("w", at::ones({2, 2, 3, 3})).integers("shape", {0, -1}).integers("axes", {1});
+  model.number("min", 0).tensor("fc", at::ones({8, 3})).tensor("c", at::ones({2, 1, 1}));
   model.node("Conv", {"x", "w"}, {"a"}, {{"auto_pad", "SAME_UPPER"}, {"strides", {2, 2}}});
   model.node("Clip", {"a", "min"}, {"b"}).node("Softmax", {"b"}, {"s"}, {{"axis", 1}});
   model.node("Add", {"s", "c"}, {"t"}).node("Split", {"t"}, {"f", "g"}, {{"axis", 2}});
@@ -226,7 +226,7 @@ TEST(OnnxImport, RefusesGraphsThatDoNotHoldTogether) {
 TEST(OnnxImport, RefusesTensorsThatTheirShapeDoesNotExplain) {
   const auto with = [](const std::function<void(::onnx::TensorProto&)>& damage) {
     ModelBuilder model;
-    model.tensor("w", torch::ones({4})).node("Add", {"x", "w"}, {"y"});
+    model.tensor("w", at::ones({4})).node("Add", {"x", "w"}, {"y"});
     damage(*model.graph().mutable_initializer(0));
     return model;
   };
@@ -249,13 +249,13 @@ TEST(OnnxImport, RefusesTensorsThatTheirShapeDoesNotExplain) {
 TEST(OnnxImport, ReadsExternalTensorsFromTheFolderOfTheModelOnly) {
   const fs::path folder = fs::temp_directory_path() / "crossloom_onnx_test";
   fs::create_directories(folder / "model");
-  const Tensor values = torch::arange(4).to(torch::kFloat);
+  const Tensor values = at::arange(4).to(at::kFloat);
   const std::string bytes(static_cast<const char*>(values.data_ptr()), values.nbytes());
   write_file(folder / "model/weights.bin", "junk" + bytes);
   write_file(folder / "outside.bin", "junk" + bytes);
   const auto read = [&](const std::string& location, const std::string& offset) {
     ModelBuilder model;
-    model.tensor("w", torch::ones({4})).node("Add", {"x", "w"}, {"y"});
+    model.tensor("w", at::ones({4})).node("Add", {"x", "w"}, {"y"});
     auto& w = *model.graph().mutable_initializer(0);
     w.clear_raw_data();
     w.set_data_location(::onnx::TensorProto::EXTERNAL);
@@ -265,7 +265,7 @@ TEST(OnnxImport, ReadsExternalTensorsFromTheFolderOfTheModelOnly) {
       entry.set_key(key);
       entry.set_value(value);
     }
-    return parse_onnx(model.bytes(), folder / "model/a.onnx").forward(torch::zeros({1, 4}));
+    return parse_onnx(model.bytes(), folder / "model/a.onnx").forward(at::zeros({1, 4}));
   };
   expect_close(read("weights.bin", "4"), values.unsqueeze(0));
   expect_refused([&] { read("../outside.bin", "4"); }, {"folder of the model"});
@@ -292,11 +292,11 @@ TEST(OnnxImport, AsksForSizesThatAreOpen) {
 // Products.
 
 TEST(OnnxImport, ConvolutionsOfAnyKindBecomeStoredProducts) {
-  const Tensor weight = torch::sin(torch::arange(6 * 2 * 3 * 3)).reshape({6, 2, 3, 3});
-  const Tensor x = torch::cos(torch::arange(2 * 4 * 9 * 8)).reshape({2, 4, 9, 8});
+  const Tensor weight = at::sin(at::arange(6 * 2 * 3 * 3)).reshape({6, 2, 3, 3});
+  const Tensor x = at::cos(at::arange(2 * 4 * 9 * 8)).reshape({2, 4, 9, 8});
   ModelBuilder model({4, 9, 8});
   model.tensor("layer.weight", weight)
-      .tensor("layer.bias", torch::arange(6).to(torch::kFloat))
+      .tensor("layer.bias", at::arange(6).to(at::kFloat))
       .node("Conv",
             {"x", "layer.weight", "layer.bias"},
             {"y"},
@@ -304,20 +304,20 @@ TEST(OnnxImport, ConvolutionsOfAnyKindBecomeStoredProducts) {
   const Network network = model.network();
   ASSERT_EQ(network.products().size(), 1U);
   EXPECT_EQ(network.product_name(0), "layer");
-  const Tensor padded = torch::constant_pad_nd(x, {1, 2, 0, 1});
+  const Tensor padded = at::constant_pad_nd(x, {1, 2, 0, 1});
   expect_close(network.forward(x),
-               torch::conv2d(padded,
+               at::conv2d(padded,
                              weight,
-                             torch::arange(6).to(torch::kFloat),
+                             at::arange(6).to(at::kFloat),
                              {2, 1},
-                             torch::IntArrayRef{0, 0},
+                             at::IntArrayRef{0, 0},
                              {1, 2},
                              2));
 }
 
 TEST(OnnxImport, AutomaticPaddingIsResolved) {
-  const Tensor weight = torch::ones({1, 1, 3, 3});
-  const Tensor x = torch::arange(36).to(torch::kFloat).reshape({1, 1, 6, 6});
+  const Tensor weight = at::ones({1, 1, 3, 3});
+  const Tensor x = at::arange(36).to(at::kFloat).reshape({1, 1, 6, 6});
   const auto run = [&](const char* mode) {
     return ModelBuilder({1, 6, 6})
         .tensor("w", weight)
@@ -325,7 +325,7 @@ TEST(OnnxImport, AutomaticPaddingIsResolved) {
         .run(x);
   };
   const auto conv = [&](const Sizes& padding) {
-    return torch::conv2d(torch::constant_pad_nd(x, padding), weight, {}, 2);
+    return at::conv2d(at::constant_pad_nd(x, padding), weight, {}, 2);
   };
   expect_close(run("SAME_UPPER"), conv({0, 1, 0, 1}));
   expect_close(run("SAME_LOWER"), conv({1, 0, 1, 0}));
@@ -337,21 +337,21 @@ TEST(OnnxImport, AutomaticPaddingIsResolved) {
                 {"y"},
                 {{"auto_pad", "SAME_UPPER"}, {"kernel_shape", {3, 3}}, {"strides", {2, 2}}})
           .run(x);
-  expect_close(pooled, torch::max_pool2d(torch::constant_pad_nd(x, {0, 1, 0, 1}), 3, 2));
+  expect_close(pooled, at::max_pool2d(at::constant_pad_nd(x, {0, 1, 0, 1}), 3, 2));
 }
 
 TEST(OnnxImport, ConvolutionsOfSignalsAreThoseOfImagesOfOneRow) {
-  const Tensor weight = torch::sin(torch::arange(2 * 3 * 3)).reshape({2, 3, 3});
-  const Tensor x = torch::cos(torch::arange(2 * 3 * 7)).reshape({2, 3, 7});
+  const Tensor weight = at::sin(at::arange(2 * 3 * 3)).reshape({2, 3, 3});
+  const Tensor x = at::cos(at::arange(2 * 3 * 7)).reshape({2, 3, 7});
   ModelBuilder model({3, 7});
   model.tensor("w", weight).node("Conv", {"x", "w"}, {"y"}, {{"pads", {1, 1}}, {"strides", {2}}});
-  expect_close(model.run(x), torch::conv1d(x, weight, {}, 2, 1));
+  expect_close(model.run(x), at::conv1d(x, weight, {}, 2, 1));
 }
 
 TEST(OnnxImport, GemmAndMatMulBecomeStoredProducts) {
-  const Tensor weight = torch::sin(torch::arange(12)).reshape({4, 3});
-  const Tensor bias = torch::arange(3).to(torch::kFloat);
-  const Tensor x = torch::cos(torch::arange(8)).reshape({2, 4});
+  const Tensor weight = at::sin(at::arange(12)).reshape({4, 3});
+  const Tensor bias = at::arange(3).to(at::kFloat);
+  const Tensor x = at::cos(at::arange(8)).reshape({2, 4});
   ModelBuilder gemm;
   gemm.tensor("w", weight)
       .tensor("b", bias)
@@ -367,15 +367,15 @@ TEST(OnnxImport, GemmAndMatMulBecomeStoredProducts) {
   const Network network = matmul.network();
   EXPECT_EQ(kinds(network), Kinds());
   EXPECT_EQ(network.product_name(0), "fc");
-  const Tensor rows = torch::sin(torch::arange(40)).reshape({2, 5, 4});
+  const Tensor rows = at::sin(at::arange(40)).reshape({2, 5, 4});
   expect_close(network.forward(rows), rows.matmul(weight) + bias);
 }
 
 TEST(OnnxImport, ProductsThatCrossbarsCannotStoreStayOperators) {
   ModelBuilder left({4, 3});
-  left.tensor("w", torch::ones({2, 4})).node("MatMul", {"w", "x"}, {"y"});
+  left.tensor("w", at::ones({2, 4})).node("MatMul", {"w", "x"}, {"y"});
   EXPECT_EQ(kinds(left.network()), Kinds({"MatMul"}));
-  expect_close(left.run(torch::ones({2, 4, 3})), torch::full({2, 2, 3}, 4.0));
+  expect_close(left.run(at::ones({2, 4, 3})), at::full({2, 2, 3}, 4.0));
 }
 
 // Constants and shapes.
@@ -386,7 +386,7 @@ TEST(OnnxImport, ConstantsAreFolded) {
   model.node("Mul", {"a", "b"}, {"six"}).node("Identity", {"six"}, {"again"});
   model.node("Add", {"x", "again"}, {"y"});
   EXPECT_EQ(kinds(model.network()), Kinds({"Add"}));
-  expect_close(model.run(torch::ones({1, 4})), torch::full({1, 4}, 7.0));
+  expect_close(model.run(at::ones({1, 4})), at::full({1, 4}, 7.0));
 }
 
 TEST(OnnxImport, ShapeArithmeticLeavesOneConstantShape) {
@@ -397,22 +397,22 @@ TEST(OnnxImport, ShapeArithmeticLeavesOneConstantShape) {
   model.node("Concat", {"batch", "rest", "half", "two"}, {"wanted"}, {{"axis", 0}});
   model.node("Reshape", {"x", "wanted"}, {"y"});
   EXPECT_EQ(kinds(model.network()), Kinds({"Reshape"}));
-  EXPECT_EQ(model.run(torch::ones({5, 6, 4})).sizes(), (Sizes{5, 6, 2, 2}));
+  EXPECT_EQ(model.run(at::ones({5, 6, 4})).sizes(), (Sizes{5, 6, 2, 2}));
 }
 
 TEST(OnnxImport, ExpandedConstantsFollowTheBatch) {
   ModelBuilder model({3, 2});
-  model.tensor("token", torch::ones({1, 1, 2})).integers("zero", {0}).integers("tail", {1, 2});
+  model.tensor("token", at::ones({1, 1, 2})).integers("zero", {0}).integers("tail", {1, 2});
   model.node("Shape", {"x"}, {"shape"}).node("Gather", {"shape", "zero"}, {"batch"});
   model.node("Concat", {"batch", "tail"}, {"wanted"}, {{"axis", 0}});
   model.node("Expand", {"token", "wanted"}, {"tokens"});
   model.node("Concat", {"tokens", "x"}, {"y"}, {{"axis", 1}});
-  const Tensor x = torch::zeros({4, 3, 2});
-  expect_close(model.run(x), torch::cat({torch::ones({4, 1, 2}), x}, 1));
+  const Tensor x = at::zeros({4, 3, 2});
+  expect_close(model.run(x), at::cat({at::ones({4, 1, 2}), x}, 1));
 }
 
 TEST(OnnxImport, FilesWrittenForABatchOfOneTakeAny) {
-  const Tensor x = torch::sin(torch::arange(3 * 6 * 4)).reshape({3, 6, 4});
+  const Tensor x = at::sin(at::arange(3 * 6 * 4)).reshape({3, 6, 4});
   ModelBuilder flat({6, 4});
   flat.fix_batch().integers("shape", {1, 24}).node("Reshape", {"x", "shape"}, {"y"});
   expect_close(flat.run(x), x.reshape({3, 24}));
@@ -428,9 +428,9 @@ TEST(OnnxImport, FilesWrittenForABatchOfOneTakeAny) {
   heads.node("Transpose", {"d"}, {"y"}, {{"perm", {1, 0, 2}}});
   expect_close(heads.run(x), -x);
   ModelBuilder token({6, 4});
-  token.fix_batch().tensor("token", torch::ones({1, 1, 4}));
+  token.fix_batch().tensor("token", at::ones({1, 1, 4}));
   token.node("Concat", {"token", "x"}, {"y"}, {{"axis", 1}});
-  expect_close(token.run(x), torch::cat({torch::ones({3, 1, 4}), x}, 1));
+  expect_close(token.run(x), at::cat({at::ones({3, 1, 4}), x}, 1));
 }
 
 TEST(OnnxImport, NetworksThatMixTheExamplesOfABatchAreRefused) {
@@ -442,21 +442,21 @@ TEST(OnnxImport, NetworksThatMixTheExamplesOfABatchAreRefused) {
 
 TEST(OnnxImport, HalfPrecisionWeightsBecomeSingle) {
   ModelBuilder model;
-  model.tensor("w", torch::ones({4})).node("Add", {"x", "w"}, {"y"});
+  model.tensor("w", at::ones({4})).node("Add", {"x", "w"}, {"y"});
   auto& w = *model.graph().mutable_initializer(0);
-  const Tensor half = torch::full({4}, 0.5).to(torch::kHalf);
+  const Tensor half = at::full({4}, 0.5).to(at::kHalf);
   w.set_data_type(::onnx::TensorProto::FLOAT16);
   w.set_raw_data(half.data_ptr(), half.nbytes());
-  expect_close(model.run(torch::zeros({1, 4})), torch::full({1, 4}, 0.5));
+  expect_close(model.run(at::zeros({1, 4})), at::full({1, 4}, 0.5));
   w.clear_raw_data();
   for (int i = 0; i < 4; ++i) w.add_int32_data(0x3800);  // the bits of 0.5
-  expect_close(model.run(torch::zeros({1, 4})), torch::full({1, 4}, 0.5));
+  expect_close(model.run(at::zeros({1, 4})), at::full({1, 4}, 0.5));
 }
 
 // Older opsets, and forms of newer ones.
 
 TEST(OnnxImport, SplitBecomesSlices) {
-  const Tensor x = torch::arange(10).to(torch::kFloat).reshape({1, 10});
+  const Tensor x = at::arange(10).to(at::kFloat).reshape({1, 10});
   for (const bool is_old : {false, true}) {
     ModelBuilder model({10}, is_old ? 11 : 17);
     if (is_old) {
@@ -472,7 +472,7 @@ TEST(OnnxImport, SplitBecomesSlices) {
 }
 
 TEST(OnnxImport, SoftmaxBeforeOpset13TakesTheLastDimensionsTogether) {
-  const Tensor x = torch::sin(torch::arange(24)).reshape({2, 3, 4});
+  const Tensor x = at::sin(at::arange(24)).reshape({2, 3, 4});
   expect_close(ModelBuilder({3, 4}, 11).node("Softmax", {"x"}, {"y"}).run(x),
                x.flatten(1).softmax(1).reshape({2, 3, 4}));
   expect_close(ModelBuilder({3, 4}, 11).node("Softmax", {"x"}, {"y"}, {{"axis", 2}}).run(x),
@@ -482,7 +482,7 @@ TEST(OnnxImport, SoftmaxBeforeOpset13TakesTheLastDimensionsTogether) {
 }
 
 TEST(OnnxImport, AttributesOfOldOpsetsBecomeInputs) {
-  const Tensor x = torch::arange(-6, 6).to(torch::kFloat).reshape({1, 1, 12});
+  const Tensor x = at::arange(-6, 6).to(at::kFloat).reshape({1, 1, 12});
   expect_close(ModelBuilder({1, 12}, 9)
                    .node("Slice", {"x"}, {"y"}, {{"axes", {2}}, {"starts", {2}}, {"ends", {5}}})
                    .run(x),
@@ -490,7 +490,7 @@ TEST(OnnxImport, AttributesOfOldOpsetsBecomeInputs) {
   expect_close(ModelBuilder({1, 12}, 9)
                    .node("Pad", {"x"}, {"y"}, {{"pads", {0, 0, 1, 0, 0, 2}}, {"value", 3.0}})
                    .run(x),
-               torch::constant_pad_nd(x, {1, 2}, 3));
+               at::constant_pad_nd(x, {1, 2}, 3));
   expect_close(ModelBuilder({1, 12}, 11).node("Squeeze", {"x"}, {"y"}, {{"axes", {1}}}).run(x),
                x.squeeze(1));
   expect_close(ModelBuilder({1, 12}, 11).node("Unsqueeze", {"x"}, {"y"}, {{"axes", {0}}}).run(x),
@@ -506,19 +506,19 @@ TEST(OnnxImport, AttributesOfOldOpsetsBecomeInputs) {
 }
 
 TEST(OnnxImport, BroadcastingOfOldOpsetsIsWrittenOut) {
-  const Tensor x = torch::arange(24).to(torch::kFloat).reshape({2, 3, 2, 2});
-  const Tensor channel = torch::arange(3).to(torch::kFloat);
+  const Tensor x = at::arange(24).to(at::kFloat).reshape({2, 3, 2, 2});
+  const Tensor channel = at::arange(3).to(at::kFloat);
   ModelBuilder model({3, 2, 2}, 6);
   model.tensor("c", channel).node("Add", {"x", "c"}, {"y"}, {{"broadcast", 1}, {"axis", 1}});
   expect_close(model.run(x), x + channel.view({3, 1, 1}));
 }
 
 TEST(OnnxImport, BatchNormalizationOfOldOpsetsKeepsItsMeaning) {
-  const Tensor x = torch::sin(torch::arange(24)).reshape({2, 3, 2, 2});
+  const Tensor x = at::sin(at::arange(24)).reshape({2, 3, 2, 2});
   ModelBuilder model({3, 2, 2}, 6);
-  for (const char* name : {"s", "b", "m", "v"}) model.tensor(name, torch::arange(1, 4));
+  for (const char* name : {"s", "b", "m", "v"}) model.tensor(name, at::arange(1, 4));
   for (auto& tensor : *model.graph().mutable_initializer()) {
-    const Tensor value = torch::arange(1, 4).to(torch::kFloat);
+    const Tensor value = at::arange(1, 4).to(at::kFloat);
     tensor.set_data_type(::onnx::TensorProto::FLOAT);
     tensor.set_raw_data(value.data_ptr(), value.nbytes());
   }
@@ -526,13 +526,13 @@ TEST(OnnxImport, BatchNormalizationOfOldOpsetsKeepsItsMeaning) {
              {"x", "s", "b", "m", "v"},
              {"y"},
              {{"is_test", 1}, {"spatial", 1}, {"consumed_inputs", {0, 0, 0, 1, 1}}});
-  const Tensor c = torch::arange(1, 4).to(torch::kFloat);
-  expect_close(model.run(x), torch::batch_norm(x, c, c, c, c, false, 0.1, 1e-5, false));
+  const Tensor c = at::arange(1, 4).to(at::kFloat);
+  expect_close(model.run(x), at::batch_norm(x, c, c, c, c, false, 0.1, 1e-5, false));
 }
 
 TEST(OnnxImport, ConstantBoundsOfClipTellTheSign) {
   ModelBuilder model;
-  model.number("zero", 0).number("six", 6).tensor("w", torch::ones({4, 3}));
+  model.number("zero", 0).number("six", 6).tensor("w", at::ones({4, 3}));
   model.node("Clip", {"x", "zero", "six"}, {"z"}).node("MatMul", {"z", "w"}, {"y"});
   const Network network = model.network();
   EXPECT_EQ(network.nodes()[network.find("the Clip of z")].op->attributes(),
@@ -542,7 +542,7 @@ TEST(OnnxImport, ConstantBoundsOfClipTellTheSign) {
 // What exporters take apart.
 
 TEST(OnnxImport, GeluIsRecognisedInItsForms) {
-  const Tensor x = torch::linspace(-3, 3, 4).unsqueeze(0);
+  const Tensor x = at::linspace(-3, 3, 4).unsqueeze(0);
   const auto start = [] {
     ModelBuilder model;
     model.number("root", std::sqrt(2.0)).number("one", 1).number("half", 0.5);
@@ -558,7 +558,7 @@ TEST(OnnxImport, GeluIsRecognisedInItsForms) {
   middle.node("Mul", {"half", "c"}, {"d"}).node("Mul", {"x", "d"}, {"y"});
   for (const ModelBuilder& model : {last, first, middle}) {
     EXPECT_EQ(kinds(model.network()), Kinds({"Gelu"}));
-    expect_close(model.run(x), torch::gelu(x));
+    expect_close(model.run(x), at::gelu(x));
   }
   ModelBuilder other = start();
   other.node("Mul", {"x", "c"}, {"d"}).node("Mul", {"d", "root"}, {"y"});
@@ -566,8 +566,8 @@ TEST(OnnxImport, GeluIsRecognisedInItsForms) {
 }
 
 TEST(OnnxImport, LayerNormalizationIsRecognised) {
-  const Tensor x = torch::sin(torch::arange(12)).reshape({1, 3, 4});
-  const Tensor weight = torch::arange(1, 5).to(torch::kFloat);
+  const Tensor x = at::sin(at::arange(12)).reshape({1, 3, 4});
+  const Tensor weight = at::arange(1, 5).to(at::kFloat);
   const auto model = [&](const Sizes& second_axes) {
     ModelBuilder built({3, 4}, 13);
     built.number("two", 2).number("e", 1e-5).tensor("w", weight).tensor("b", weight);
@@ -579,24 +579,24 @@ TEST(OnnxImport, LayerNormalizationIsRecognised) {
     return built;
   };
   EXPECT_EQ(kinds(model({-1}).network()), Kinds({"LayerNormalization"}));
-  expect_close(model({-1}).run(x), torch::layer_norm(x, {4}, weight, weight, 1e-5));
+  expect_close(model({-1}).run(x), at::layer_norm(x, {4}, weight, weight, 1e-5));
   EXPECT_GT(kinds(model({-2}).network()).size(), 5U);
 }
 
 TEST(OnnxImport, HardSwishIsRecognised) {
-  const Tensor x = torch::linspace(-4, 4, 4).unsqueeze(0);
+  const Tensor x = at::linspace(-4, 4, 4).unsqueeze(0);
   ModelBuilder model;
   model.node("HardSigmoid", {"x"}, {"a"}, {{"alpha", 1.0 / 6}, {"beta", 0.5}});
   model.node("Mul", {"x", "a"}, {"y"});
   EXPECT_EQ(kinds(model.network()), Kinds({"HardSwish"}));
-  expect_close(model.run(x), torch::hardswish(x));
+  expect_close(model.run(x), at::hardswish(x));
 }
 
 // Names and scaling.
 
 TEST(OnnxImport, NamesOfPyTorchAreRecovered) {
   ModelBuilder model;
-  model.tensor("onnx::MatMul_7", torch::ones({4, 4})).tensor("onnx::MatMul_8", torch::ones({4, 4}));
+  model.tensor("onnx::MatMul_7", at::ones({4, 4})).tensor("onnx::MatMul_8", at::ones({4, 4}));
   model.node("MatMul", {"x", "onnx::MatMul_7"}, {"z"})
       .node("MatMul", {"z", "onnx::MatMul_8"}, {"y"});
   model.graph().mutable_node(0)->set_name("/layer1/layer1.0/conv1/Conv");
@@ -622,22 +622,22 @@ TEST(OnnxImport, ScalingCanBeGiven) {
 Tensor example(const NetworkInput& input) {
   Sizes sizes = input.sizes;
   sizes.insert(sizes.begin(), 2);
-  if (input.type == torch::kFloat)
-    return torch::sin(torch::arange(c10::multiply_integers(sizes))).reshape(sizes);
-  return torch::ones(sizes, input.type);
+  if (input.type == at::kFloat)
+    return at::sin(at::arange(c10::multiply_integers(sizes))).reshape(sizes);
+  return at::ones(sizes, input.type);
 }
 
 class OnnxRoundTrip : public testing::TestWithParam<const char*> {};
 
 TEST_P(OnnxRoundTrip, KeepsLogitsNamesAndScaling) {
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   Network network = make_network(GetParam());
   network.initialise(Rng(1));
   Rng rng(2);
   for (Parameter& parameter : network.parameters()) {
     if (parameter.is_trainable) parameter.value = rng.uniform(parameter.value.sizes()) + 0.5;
   }
-  network.products()[0].log_scale = torch::tensor(0.3F);
+  network.products()[0].log_scale = at::tensor(0.3F);
   const std::string bytes = serialise_onnx(network);
   ::onnx::ModelProto model;
   ASSERT_TRUE(model.ParseFromString(bytes));
@@ -681,7 +681,7 @@ INSTANTIATE_TEST_SUITE_P(Networks,
                                          "bert_tiny_squad"));
 
 TEST(OnnxExport, WritesNewerOperatorsInOpset17) {
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   ModelBuilder model({2, 4, 4}, 20);
   model.integers("axes", {2}).node("Mish", {"x"}, {"a"});
   model.node("Gelu", {"a"}, {"b"}, {{"approximate", "tanh"}});
@@ -692,7 +692,7 @@ TEST(OnnxExport, WritesNewerOperatorsInOpset17) {
   ::onnx::ModelProto written;
   ASSERT_TRUE(written.ParseFromString(bytes));
   EXPECT_NO_THROW(::onnx::checker::check_model(written));
-  const Tensor x = torch::sin(torch::arange(64)).reshape({2, 2, 4, 4});
+  const Tensor x = at::sin(at::arange(64)).reshape({2, 2, 4, 4});
   expect_close(parse_onnx(bytes, "again.onnx").forward(x), network.forward(x));
 }
 

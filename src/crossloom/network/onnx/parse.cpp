@@ -29,32 +29,32 @@ constexpr const char* kExportAgain = "export the network again";
 
 /// How a type of ONNX is stored in a file.
 struct StoredType {
-  torch::ScalarType type;
+  at::ScalarType type;
   bool becomes_float;  // computed in float32
 };
 
 std::optional<StoredType> stored_type(std::int64_t onnx_type) {
   switch (onnx_type) {
     case ::onnx::TensorProto::FLOAT:
-      return StoredType{torch::kFloat, true};
+      return StoredType{at::kFloat, true};
     case ::onnx::TensorProto::DOUBLE:
-      return StoredType{torch::kDouble, true};
+      return StoredType{at::kDouble, true};
     case ::onnx::TensorProto::FLOAT16:
-      return StoredType{torch::kHalf, true};
+      return StoredType{at::kHalf, true};
     case ::onnx::TensorProto::BFLOAT16:
-      return StoredType{torch::kBFloat16, true};
+      return StoredType{at::kBFloat16, true};
     case ::onnx::TensorProto::INT64:
-      return StoredType{torch::kLong, false};
+      return StoredType{at::kLong, false};
     case ::onnx::TensorProto::INT32:
-      return StoredType{torch::kInt, false};
+      return StoredType{at::kInt, false};
     case ::onnx::TensorProto::INT16:
-      return StoredType{torch::kShort, false};
+      return StoredType{at::kShort, false};
     case ::onnx::TensorProto::INT8:
-      return StoredType{torch::kChar, false};
+      return StoredType{at::kChar, false};
     case ::onnx::TensorProto::UINT8:
-      return StoredType{torch::kByte, false};
+      return StoredType{at::kByte, false};
     case ::onnx::TensorProto::BOOL:
-      return StoredType{torch::kBool, false};
+      return StoredType{at::kBool, false};
     default:
       return std::nullopt;
   }
@@ -91,7 +91,7 @@ class TensorReader {
     const std::vector<std::int64_t> sizes(proto.dims().begin(), proto.dims().end());
     const std::int64_t count = count_elements(proto, sizes);
     Tensor tensor = read_values(proto, stored->type, count).reshape(sizes);
-    return stored->becomes_float ? tensor.to(torch::kFloat) : tensor;
+    return stored->becomes_float ? tensor.to(at::kFloat) : tensor;
   }
 
  private:
@@ -113,25 +113,25 @@ class TensorReader {
   }
 
   Tensor read_values(const ::onnx::TensorProto& proto,
-                     torch::ScalarType type,
+                     at::ScalarType type,
                      std::int64_t count) const {
     if (proto.data_location() == ::onnx::TensorProto::EXTERNAL) {
       return from_bytes(proto, read_external(proto), type, count);
     }
     if (proto.has_raw_data()) return from_bytes(proto, proto.raw_data(), type, count);
-    if (type == torch::kFloat) return from_list(proto, proto.float_data(), count);
-    if (type == torch::kDouble) return from_list(proto, proto.double_data(), count);
-    if (type == torch::kLong) return from_list(proto, proto.int64_data(), count);
+    if (type == at::kFloat) return from_list(proto, proto.float_data(), count);
+    if (type == at::kDouble) return from_list(proto, proto.double_data(), count);
+    if (type == at::kLong) return from_list(proto, proto.int64_data(), count);
     const Tensor numbers = from_list(proto, proto.int32_data(), count);
-    if (type == torch::kHalf || type == torch::kBFloat16) {  // their bits
-      return numbers.to(torch::kShort).view(type);
+    if (type == at::kHalf || type == at::kBFloat16) {  // their bits
+      return numbers.to(at::kShort).view(type);
     }
     return numbers.to(type);
   }
 
   Tensor from_bytes(const ::onnx::TensorProto& proto,
                     const std::string& bytes,
-                    torch::ScalarType type,
+                    at::ScalarType type,
                     std::int64_t count) const {
     const std::uint64_t needed = static_cast<std::uint64_t>(count) * c10::elementSize(type);
     if (bytes.size() != needed) {
@@ -139,7 +139,7 @@ class TensorReader {
           "has " + std::to_string(bytes.size()) + " bytes where its shape needs " +
               std::to_string(needed));
     }
-    Tensor tensor = torch::empty({count}, type);
+    Tensor tensor = at::empty({count}, type);
     if (needed > 0) std::memcpy(tensor.data_ptr(), bytes.data(), needed);
     return tensor;
   }
@@ -153,7 +153,7 @@ class TensorReader {
           "has " + std::to_string(values.size()) + " values where its shape needs " +
               std::to_string(count));
     }
-    Tensor tensor = torch::empty({count}, c10::CppTypeToScalarType<Number>::value);
+    Tensor tensor = at::empty({count}, c10::CppTypeToScalarType<Number>::value);
     std::copy(values.begin(), values.end(), tensor.data_ptr<Number>());
     return tensor;
   }
@@ -295,7 +295,7 @@ OnnxInput read_input(const ::onnx::ValueInfoProto& proto, const fs::path& path) 
   const auto& type = proto.type().tensor_type();
   const std::optional<StoredType> stored = stored_type(type.elem_type());
   if (!stored) bad("has the type " + std::to_string(type.elem_type()) + ", which is no number");
-  input.type = stored->becomes_float ? torch::kFloat : stored->type;
+  input.type = stored->becomes_float ? at::kFloat : stored->type;
   for (const auto& dim : type.shape().dim()) {
     const bool is_open = !dim.has_dim_value();
     if (!is_open && dim.dim_value() < 1) bad("has a dimension below one");

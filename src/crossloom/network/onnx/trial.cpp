@@ -29,7 +29,7 @@ bool may_lack_inputs(const std::string& kind) {
 }
 
 Tensor make_integers(const Sizes& values) {
-  return torch::tensor(values, torch::kLong);
+  return at::tensor(values, at::kLong);
 }
 
 bool is_list_of_integers(const Tensor& tensor) {
@@ -105,7 +105,7 @@ Tensor product_output(const ProductGeometry& geometry, const Tensor& x) {
   TORCH_CHECK(std::all_of(sizes.begin(), sizes.end(), [](auto size) { return size > 0; }),
               "its kernel is larger than its input of the shape ",
               x.sizes());
-  return torch::zeros({}).expand(sizes);
+  return at::zeros({}).expand(sizes);
 }
 
 /// The entries of two shapes that x is given in two trials as one: 0 for a size that x has there
@@ -140,8 +140,8 @@ OnnxTrial::OnnxTrial(OnnxGraph graph, bool is_batch_fixed)
   for (const OnnxInput& input : graph_.inputs) {
     names_.insert(input.name);
     kept_.insert(input.name);
-    known_[input.name].values = {torch::zeros(input.sizes, input.type),
-                                 torch::zeros(input.other_sizes, input.type)};
+    known_[input.name].values = {at::zeros(input.sizes, input.type),
+                                 at::zeros(input.other_sizes, input.type)};
   }
   for (const auto& constant : graph_.constants) names_.insert(constant.first);
   for (const OnnxNode& node : graph_.nodes) {
@@ -217,7 +217,7 @@ Tensor OnnxTrial::apply(const OnnxNode& node, const std::vector<Tensor>& inputs)
 }
 
 Tensor OnnxTrial::compute(const OnnxNode& node, std::size_t trial) const {
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   std::vector<Tensor> inputs;
   for (const std::string& input : node.inputs) {
     inputs.push_back(value(input, trial));

@@ -39,7 +39,7 @@ struct Upgrade {
   /// An attribute that became input `index`.
   void move_to_input(const std::string& name, std::size_t index) {
     if (!has(name)) return;
-    set_input(index, torch::tensor(attributes().integers(name), torch::kLong));
+    set_input(index, at::tensor(attributes().integers(name), at::kLong));
     drop(name);
   }
 
@@ -74,7 +74,7 @@ std::int64_t from_front(const Upgrade& given, std::int64_t axis, std::size_t ran
 }
 
 Tensor one_number(std::int64_t value) {
-  return torch::tensor(Sizes{value}, torch::kLong);
+  return at::tensor(Sizes{value}, at::kLong);
 }
 
 /// auto_pad as pads, for windows `kernel` over an image.
@@ -219,7 +219,7 @@ void add_binary(Upgrade& given) {
     for (std::int64_t i = axis + own; i < rank; ++i) added.push_back(i - axis);
     if (!added.empty()) {
       given.node.inputs[1] =
-          given.add("Unsqueeze", given.input(1), {torch::tensor(added, torch::kLong)});
+          given.add("Unsqueeze", given.input(1), {at::tensor(added, at::kLong)});
     }
   }
   if (is_old) {
@@ -237,7 +237,7 @@ void add_prelu(Upgrade& given) {
       added.push_back(static_cast<std::int64_t>(i) - 1);
     }
     given.node.inputs[1] =
-        given.add("Unsqueeze", given.input(1), {torch::tensor(added, torch::kLong)});
+        given.add("Unsqueeze", given.input(1), {at::tensor(added, at::kLong)});
   }
   given.add();
 }
@@ -298,13 +298,13 @@ void add_constant(Upgrade& given) {
   if (tensor != given.node.tensors.end()) {
     value = tensor->second;
   } else if (given.has("value_float")) {
-    value = torch::tensor(attributes.real("value_float", 0), torch::kFloat);
+    value = at::tensor(attributes.real("value_float", 0), at::kFloat);
   } else if (given.has("value_int")) {
-    value = torch::tensor(attributes.integer("value_int", 0), torch::kLong);
+    value = at::tensor(attributes.integer("value_int", 0), at::kLong);
   } else if (given.has("value_floats")) {
-    value = torch::tensor(numbers("value_floats").get<std::vector<double>>(), torch::kFloat);
+    value = at::tensor(numbers("value_floats").get<std::vector<double>>(), at::kFloat);
   } else if (given.has("value_ints")) {
-    value = torch::tensor(attributes.integers("value_ints"), torch::kLong);
+    value = at::tensor(attributes.integers("value_ints"), at::kLong);
   } else {
     refuse_node(given.node, "holds no numbers (a text or a sparse tensor); export it dense");
   }
@@ -355,7 +355,7 @@ void add_pad(Upgrade& given) {
     given.move_to_input("pads", 1);
     const double value = given.attributes().real("value", 0);
     given.drop("value");
-    if (value != 0) given.set_input(2, torch::tensor(value, torch::kFloat));
+    if (value != 0) given.set_input(2, at::tensor(value, at::kFloat));
   }
   given.add();
 }

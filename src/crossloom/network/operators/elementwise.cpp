@@ -32,29 +32,29 @@ void add_variadic(Table& table, const std::string& name, Sign sign, Binary funct
 /// Quotient; towards zero for integers.
 Tensor divide(const Tensor& a, const Tensor& b) {
   const bool is_integer = !a.is_floating_point() && !b.is_floating_point();
-  return is_integer ? torch::div(a, b, "trunc") : torch::div(a, b);
+  return is_integer ? at::div(a, b, "trunc") : at::div(a, b);
 }
 
-torch::ScalarType scalar_type(std::int64_t onnx_type) {
+at::ScalarType scalar_type(std::int64_t onnx_type) {
   switch (onnx_type) {  // TensorProto.DataType
     case 1:
     case 10:  // float16 is computed in float32
     case 16:
-      return torch::kFloat;
+      return at::kFloat;
     case 2:
-      return torch::kByte;
+      return at::kByte;
     case 3:
-      return torch::kChar;
+      return at::kChar;
     case 5:
-      return torch::kShort;
+      return at::kShort;
     case 6:
-      return torch::kInt;
+      return at::kInt;
     case 7:
-      return torch::kLong;
+      return at::kLong;
     case 9:
-      return torch::kBool;
+      return at::kBool;
     case 11:
-      return torch::kDouble;
+      return at::kDouble;
     default:
       throw ConfigError("Cast to the ONNX type " + std::to_string(onnx_type) +
                         " (crossloom has no such type); cast to float, int64 or bool");
@@ -62,15 +62,15 @@ torch::ScalarType scalar_type(std::int64_t onnx_type) {
 }
 
 void add_activations(Table& table) {
-  add_unary(table, "Relu", Sign::kNonNegative, [](const Tensor& x) { return torch::relu(x); });
+  add_unary(table, "Relu", Sign::kNonNegative, [](const Tensor& x) { return at::relu(x); });
   add_unary(
-      table, "Sigmoid", Sign::kNonNegative, [](const Tensor& x) { return torch::sigmoid(x); });
+      table, "Sigmoid", Sign::kNonNegative, [](const Tensor& x) { return at::sigmoid(x); });
   add_unary(
-      table, "Softplus", Sign::kNonNegative, [](const Tensor& x) { return torch::softplus(x); });
+      table, "Softplus", Sign::kNonNegative, [](const Tensor& x) { return at::softplus(x); });
   add_unary(table, "Softsign", Sign::kAny, [](const Tensor& x) { return x / (1 + x.abs()); });
-  add_unary(table, "HardSwish", Sign::kAny, [](const Tensor& x) { return torch::hardswish(x); });
-  add_unary(table, "Mish", Sign::kAny, [](const Tensor& x) { return torch::mish(x); });
-  add_unary(table, "Tanh", Sign::kAsFirst, [](const Tensor& x) { return torch::tanh(x); });
+  add_unary(table, "HardSwish", Sign::kAny, [](const Tensor& x) { return at::hardswish(x); });
+  add_unary(table, "Mish", Sign::kAny, [](const Tensor& x) { return at::mish(x); });
+  add_unary(table, "Tanh", Sign::kAsFirst, [](const Tensor& x) { return at::tanh(x); });
   table["HardSigmoid"] = {1, 1, Sign::kNonNegative, [](Attributes& attributes) -> Compute {
                             const double alpha = attributes.real("alpha", 0.2);
                             const double beta = attributes.real("beta", 0.5);
@@ -81,32 +81,32 @@ void add_activations(Table& table) {
   table["LeakyRelu"] = {1, 1, Sign::kAsFirst, [](Attributes& attributes) -> Compute {
                           const double alpha = attributes.real("alpha", 0.01);
                           return [=](const OperatorInputs& in) {
-                            return torch::leaky_relu(in[0], alpha);
+                            return at::leaky_relu(in[0], alpha);
                           };
                         }};
   table["Elu"] = {1, 1, Sign::kAsFirst, [](Attributes& attributes) -> Compute {
                     const double alpha = attributes.real("alpha", 1);
-                    return [=](const OperatorInputs& in) { return torch::elu(in[0], alpha); };
+                    return [=](const OperatorInputs& in) { return at::elu(in[0], alpha); };
                   }};
   table["Gelu"] = {1, 1, Sign::kAny, [](Attributes& attributes) -> Compute {
                      const std::string form = attributes.text("approximate", "none");
-                     return [=](const OperatorInputs& in) { return torch::gelu(in[0], form); };
+                     return [=](const OperatorInputs& in) { return at::gelu(in[0], form); };
                    }};
   table["PRelu"] = {2, 2, Sign::kAsFirst, [](Attributes&) -> Compute {
                       return [](const OperatorInputs& in) {
-                        return torch::where(in[0] < 0, in[0] * in[1], in[0]);
+                        return at::where(in[0] < 0, in[0] * in[1], in[0]);
                       };
                     }};
   // The bounds are inputs in ONNX; constant ones may be given as attributes.
   table["Clip"] = {1, 3, Sign::kAsFirst, [](Attributes& attributes) -> Compute {
-                     c10::optional<torch::Scalar> min;
-                     c10::optional<torch::Scalar> max;
+                     c10::optional<at::Scalar> min;
+                     c10::optional<at::Scalar> max;
                      if (attributes.has("min")) min = attributes.real("min", 0);
                      if (attributes.has("max")) max = attributes.real("max", 0);
                      return [=](const OperatorInputs& in) {
-                       Tensor x = min || max ? torch::clamp(in[0], min, max) : in[0];
-                       if (in.size() > 1 && in[1].defined()) x = torch::maximum(x, in[1]);
-                       if (in.size() > 2 && in[2].defined()) x = torch::minimum(x, in[2]);
+                       Tensor x = min || max ? at::clamp(in[0], min, max) : in[0];
+                       if (in.size() > 1 && in[1].defined()) x = at::maximum(x, in[1]);
+                       if (in.size() > 2 && in[2].defined()) x = at::minimum(x, in[2]);
                        return x;
                      };
                    }};
@@ -147,8 +147,8 @@ void add_arithmetic(Table& table) {
   add_binary(table, "Sub", Sign::kAny, [](T a, T b) { return a - b; });
   add_binary(table, "Mul", Sign::kAsAll, [](T a, T b) { return a * b; });
   add_binary(table, "Div", Sign::kAsAll, divide);
-  add_binary(table, "Pow", Sign::kAsFirst, [](T a, T b) { return torch::pow(a, b).to(a.dtype()); });
-  add_binary(table, "MatMul", Sign::kAsAll, [](T a, T b) { return torch::matmul(a, b); });
+  add_binary(table, "Pow", Sign::kAsFirst, [](T a, T b) { return at::pow(a, b).to(a.dtype()); });
+  add_binary(table, "MatMul", Sign::kAsAll, [](T a, T b) { return at::matmul(a, b); });
   add_binary(table, "Equal", Sign::kNonNegative, [](T a, T b) { return a.eq(b); });
   add_binary(table, "Greater", Sign::kNonNegative, [](T a, T b) { return a.gt(b); });
   add_binary(table, "GreaterOrEqual", Sign::kNonNegative, [](T a, T b) { return a.ge(b); });
@@ -162,18 +162,18 @@ void add_arithmetic(Table& table) {
   add_variadic(
       table, "Mean", Sign::kAsAll, [](T a, T b) { return a + b; }, true);
   add_variadic(
-      table, "Max", Sign::kAsAll, [](T a, T b) { return torch::maximum(a, b); }, false);
+      table, "Max", Sign::kAsAll, [](T a, T b) { return at::maximum(a, b); }, false);
   add_variadic(
-      table, "Min", Sign::kAsAll, [](T a, T b) { return torch::minimum(a, b); }, false);
+      table, "Min", Sign::kAsAll, [](T a, T b) { return at::minimum(a, b); }, false);
   table["Mod"] = {2, 2, Sign::kAny, [](Attributes& attributes) -> Compute {
                     const bool as_in_c = attributes.integer("fmod", 0) != 0;
                     return [=](const OperatorInputs& in) {
-                      return as_in_c ? torch::fmod(in[0], in[1]) : torch::remainder(in[0], in[1]);
+                      return as_in_c ? at::fmod(in[0], in[1]) : at::remainder(in[0], in[1]);
                     };
                   }};
   table["Where"] = {3, 3, Sign::kAsAll, [](Attributes&) -> Compute {
                       return [](const OperatorInputs& in) {
-                        return torch::where(in[0].to(torch::kBool), in[1], in[2]);
+                        return at::where(in[0].to(at::kBool), in[1], in[2]);
                       };
                     }};
   // Products of two computed matrices; one with a stored weight is a product of the network.
@@ -184,14 +184,14 @@ void add_arithmetic(Table& table) {
         const bool flip_a = attributes.integer("transA", 0) != 0;
         const bool flip_b = attributes.integer("transB", 0) != 0;
         return [=](const OperatorInputs& in) {
-          Tensor y = torch::matmul(flip_a ? in[0].t() : in[0], flip_b ? in[1].t() : in[1]) * alpha;
+          Tensor y = at::matmul(flip_a ? in[0].t() : in[0], flip_b ? in[1].t() : in[1]) * alpha;
           if (in.size() > 2 && in[2].defined()) y = y + in[2] * beta;
           return y;
         };
       }};
   table["Einsum"] = {1, kAnyNumber, Sign::kAsAll, [](Attributes& attributes) -> Compute {
                        const std::string equation = attributes.text("equation", "");
-                       return [=](const OperatorInputs& in) { return torch::einsum(equation, in); };
+                       return [=](const OperatorInputs& in) { return at::einsum(equation, in); };
                      }};
 }
 

@@ -14,14 +14,14 @@ void add_normalisation(Table& table) {
               "the network in evaluation mode");
         }
         return [=](const OperatorInputs& in) {
-          return torch::batch_norm(
+          return at::batch_norm(
               in[0], in[1], in[2], in[3], in[4], /*training=*/false, 0.1, epsilon, false);
         };
       }};
   table["InstanceNormalization"] = {3, 3, Sign::kAny, [](Attributes& attributes) -> Compute {
                                       const double epsilon = attributes.real("epsilon", 1e-5);
                                       return [=](const OperatorInputs& in) {
-                                        return torch::instance_norm(
+                                        return at::instance_norm(
                                             in[0], in[1], in[2], {}, {}, true, 0.1, epsilon, false);
                                       };
                                     }};
@@ -36,7 +36,7 @@ void add_normalisation(Table& table) {
           TORCH_CHECK(first >= 0 && first < in[0].dim(), "LayerNormalization has no axis ", axis);
           const auto sizes = in[0].sizes().slice(static_cast<std::size_t>(first));
           const Tensor bias = in.size() > 2 ? in[2] : Tensor();
-          return torch::layer_norm(in[0], sizes, in[1], bias, epsilon);
+          return at::layer_norm(in[0], sizes, in[1], bias, epsilon);
         };
       }};
   table["LRN"] = {1, 1, Sign::kAsFirst, [](Attributes& attributes) -> Compute {
@@ -50,20 +50,20 @@ void add_normalisation(Table& table) {
                       // edge.
                       const Tensor squares = in[0].square().unsqueeze(1);
                       const Tensor padded =
-                          torch::constant_pad_nd(squares, {0, 0, 0, 0, (size - 1) / 2, size / 2});
-                      const Tensor mean = torch::avg_pool3d(padded, {size, 1, 1}, 1).squeeze(1);
+                          at::constant_pad_nd(squares, {0, 0, 0, 0, (size - 1) / 2, size / 2});
+                      const Tensor mean = at::avg_pool3d(padded, {size, 1, 1}, 1).squeeze(1);
                       return in[0] / (k + alpha * mean).pow(beta);
                     };
                   }};
   table["Softmax"] = {1, 1, Sign::kNonNegative, [](Attributes& attributes) -> Compute {
                         const std::int64_t axis = attributes.integer("axis", -1);
                         return
-                            [=](const OperatorInputs& in) { return torch::softmax(in[0], axis); };
+                            [=](const OperatorInputs& in) { return at::softmax(in[0], axis); };
                       }};
   table["LogSoftmax"] = {1, 1, Sign::kAny, [](Attributes& attributes) -> Compute {
                            const std::int64_t axis = attributes.integer("axis", -1);
                            return [=](const OperatorInputs& in) {
-                             return torch::log_softmax(in[0], axis);
+                             return at::log_softmax(in[0], axis);
                            };
                          }};
 }

@@ -40,31 +40,31 @@ struct Window {
   std::vector<std::int64_t> torch_padding() const { return {padding[0], padding[1]}; }
 
   Tensor pad(const Tensor& x, double value) const {
-    return torch::constant_pad_nd(x, {padding[1], padding[3], padding[0], padding[2]}, value);
+    return at::constant_pad_nd(x, {padding[1], padding[3], padding[0], padding[2]}, value);
   }
 };
 
 Tensor max_pool(const Tensor& x, const Window& window) {
   if (window.fits_torch()) {
-    return torch::max_pool2d(
+    return at::max_pool2d(
         x, window.kernel, window.stride, window.torch_padding(), window.dilation, window.has_ceil);
   }
   const double lowest = -std::numeric_limits<double>::infinity();
-  return torch::max_pool2d(
+  return at::max_pool2d(
       window.pad(x, lowest), window.kernel, window.stride, 0, window.dilation, window.has_ceil);
 }
 
 Tensor average_pool(const Tensor& x, const Window& window, bool counts_padding) {
   if (window.fits_torch()) {
-    return torch::avg_pool2d(
+    return at::avg_pool2d(
         x, window.kernel, window.stride, window.torch_padding(), window.has_ceil, counts_padding);
   }
   const auto mean = [&](const Tensor& values) {
-    return torch::avg_pool2d(values, window.kernel, window.stride, 0, window.has_ceil, false);
+    return at::avg_pool2d(values, window.kernel, window.stride, 0, window.has_ceil, false);
   };
   const Tensor all = mean(window.pad(x, 0));
   if (counts_padding) return all;
-  return all / mean(window.pad(torch::ones_like(x), 0));
+  return all / mean(window.pad(at::ones_like(x), 0));
 }
 
 }  // namespace

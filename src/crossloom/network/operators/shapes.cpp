@@ -50,7 +50,7 @@ Tensor slice(const OperatorInputs& in) {
     for (std::int64_t k = from; steps[i] != 0 && k > to && k >= 0; k += steps[i]) {
       indices.push_back(k);
     }
-    x = x.index_select(axes[i], torch::tensor(indices, torch::kLong));
+    x = x.index_select(axes[i], at::tensor(indices, at::kLong));
   }
   return x;
 }
@@ -61,7 +61,7 @@ Tensor gather(const Tensor& x, const Tensor& indices, std::int64_t axis) {
   if (indices.dim() == 0) {
     return x.select(dim, indices.item<std::int64_t>());
   }
-  const Tensor index = torch::where(indices < 0, indices + size, indices).to(torch::kLong);
+  const Tensor index = at::where(indices < 0, indices + size, indices).to(at::kLong);
   std::vector<std::int64_t> sizes = x.sizes().slice(0, static_cast<std::size_t>(dim)).vec();
   sizes.insert(sizes.end(), index.sizes().begin(), index.sizes().end());
   const auto rest = x.sizes().slice(static_cast<std::size_t>(dim) + 1);
@@ -86,14 +86,12 @@ Tensor pad(const OperatorInputs& in, const std::string& mode) {
   }
   if (mode == "constant") {
     const double value = in.size() > 2 && in[2].defined() ? in[2].item<double>() : 0;
-    return torch::constant_pad_nd(in[0], amounts, value);
+    return at::constant_pad_nd(in[0], amounts, value);
   }
   while (amounts.size() > 2 && amounts.back() == 0 && amounts[amounts.size() - 2] == 0) {
     amounts.resize(amounts.size() - 2);
   }
-  namespace F = torch::nn::functional;
-  if (mode == "reflect") return F::pad(in[0], F::PadFuncOptions(amounts).mode(torch::kReflect));
-  return F::pad(in[0], F::PadFuncOptions(amounts).mode(torch::kReplicate));
+  return at::pad(in[0], amounts, mode == "reflect" ? "reflect" : "replicate");
 }
 
 Tensor squeeze(const OperatorInputs& in) {
@@ -163,7 +161,7 @@ void add_views(Table& table) {
         if (attributes.text("mode", "DCR") != "CRD") {
           throw ConfigError("DepthToSpace in mode DCR (not supported); use CRD");
         }
-        return [=](const OperatorInputs& in) { return torch::pixel_shuffle(in[0], size); };
+        return [=](const OperatorInputs& in) { return at::pixel_shuffle(in[0], size); };
       }};
 }
 
@@ -171,7 +169,7 @@ void add_selections(Table& table) {
   table["Concat"] = {1, kAnyNumber, Sign::kAsAll, [](Attributes& attributes) -> Compute {
                        if (!attributes.has("axis")) attributes.integers("axis");
                        const std::int64_t axis = attributes.integer("axis", 0);
-                       return [=](const OperatorInputs& in) { return torch::cat(in, axis); };
+                       return [=](const OperatorInputs& in) { return at::cat(in, axis); };
                      }};
   table["Slice"] = {3, 5, Sign::kAsFirst, [](Attributes&) -> Compute { return slice; }};
   table["Gather"] = {2, 2, Sign::kAsFirst, [](Attributes& attributes) -> Compute {
@@ -181,7 +179,7 @@ void add_selections(Table& table) {
   table["GatherElements"] = {2, 2, Sign::kAsFirst, [](Attributes& attributes) -> Compute {
                                const std::int64_t axis = attributes.integer("axis", 0);
                                return [=](const OperatorInputs& in) {
-                                 return torch::gather(in[0], axis, in[1]);
+                                 return at::gather(in[0], axis, in[1]);
                                };
                              }};
   table["Pad"] = {2, 4, Sign::kAsFirst, [](Attributes& attributes) -> Compute {
@@ -207,13 +205,13 @@ void add_shape_arithmetic(Table& table) {
                       const bool has_end = attributes.has("end");
                       const std::int64_t end = attributes.integer("end", 0);
                       return [=](const OperatorInputs& in) {
-                        const Tensor sizes = torch::tensor(in[0].sizes(), torch::kLong);
+                        const Tensor sizes = at::tensor(in[0].sizes(), at::kLong);
                         return sizes.slice(0, start, has_end ? end : in[0].dim());
                       };
                     }};
   table["Size"] = {1, 1, Sign::kNonNegative, [](Attributes&) -> Compute {
                      return [](const OperatorInputs& in) {
-                       return torch::tensor(in[0].numel(), torch::kLong);
+                       return at::tensor(in[0].numel(), at::kLong);
                      };
                    }};
   // The value is a number; ONNX gives it as a tensor of one element.
@@ -222,13 +220,13 @@ void add_shape_arithmetic(Table& table) {
         const double value = attributes.real("value", 0);
         const bool is_integer = attributes.text("type", "float") == "int64";
         return [=](const OperatorInputs& in) {
-          return torch::full(to_integers(in[0]), value, is_integer ? torch::kLong : torch::kFloat);
+          return at::full(to_integers(in[0]), value, is_integer ? at::kLong : at::kFloat);
         };
       }};
   table["Range"] = {
       3, 3, Sign::kAny, [](Attributes&) -> Compute {
         return [](const OperatorInputs& in) {
-          return torch::arange(in[0].item(), in[1].item(), in[2].item()).to(in[0].dtype());
+          return at::arange(in[0].item(), in[1].item(), in[2].item()).to(in[0].dtype());
         };
       }};
   table["CumSum"] = {
