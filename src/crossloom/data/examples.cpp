@@ -70,6 +70,11 @@ fs::path imagenet_folder(Subset subset, const std::string& folder, const DataOpt
 
 }  // namespace
 
+std::unique_ptr<Examples> examples_of(const Split& split, const std::string& provenance) {
+  const ImageSize size{split.images.size(2), split.images.size(3), Interpolation::kBilinear};
+  return std::make_unique<SplitExamples>(split, provenance, size);
+}
+
 std::unique_ptr<Examples> open_examples(const std::string& source,
                                         Subset subset,
                                         at::IntArrayRef shape,

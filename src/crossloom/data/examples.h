@@ -30,6 +30,9 @@ class Examples {
   virtual std::string provenance() const = 0;
 };
 
+/// The images of `split`, as they are.
+std::unique_ptr<Examples> examples_of(const Split& split, const std::string& provenance);
+
 enum class Subset { kTrain, kTest };
 
 /// The images that `source` names, each brought to `shape` [C, H, W] by `fit_to_crop`:

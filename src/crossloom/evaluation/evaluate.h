@@ -26,9 +26,10 @@ struct ChipResult {
   std::int64_t chip = 0;  // from 1 on
   double time = 0;        // [s] since programming
   std::vector<std::pair<std::string, double>> figures;
-  double agreement = 0;  // share of the predictions that are those of the exact network
+  std::vector<std::string> predictions;
 };
 
+/// Chip, time and figures.
 Json to_json(const ChipResult& result);
 
 /// Signal to noise of the outputs of one product on a chip.
@@ -56,7 +57,6 @@ struct TestOptions {
 void test_chip(const ChipPlan& plan,
                const Task& task,
                const InputBatches& calibration,
-               const std::vector<std::string>& exact_predictions,
                const TestOptions& options,
                std::int64_t number,
                const std::vector<double>& done,

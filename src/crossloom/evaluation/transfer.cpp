@@ -1,14 +1,8 @@
 #include "crossloom/evaluation/transfer.h"
 
-#include "crossloom/training/accuracy.h"
+#include "crossloom/evaluation/evaluate.h"
 
 namespace crossloom {
-namespace {
-
-constexpr std::uint64_t kCalibrationPass = 1;
-constexpr std::uint64_t kTestPass = 2;
-
-}  // namespace
 
 void TransferOptions::describe(ParamList& params) {
   params.add(
@@ -24,32 +18,26 @@ void TransferOptions::describe(ParamList& params) {
 }
 
 double test_on_fresh_chip(const Transfer& transfer, const Dataset& dataset, std::int64_t number) {
-  const at::NoGradGuard no_grad;
-  Chip chip(transfer.network,
-            transfer.hardware,
-            transfer.windows,
-            transfer.seed,
-            static_cast<std::uint64_t>(number));
-  chip.program(transfer.network);
-  ChipRead read;
-  read.pass = kCalibrationPass;
+  ChipPlan plan{transfer.network, {}, {}, transfer.seed};
+  // What was trained is mapped as it is.
+  plan.calibration.batch_norm = CalibrationOptions::BatchNorm::kKept;
+  for (const Tensor& window : transfer.windows) {
+    plan.placements.push_back({true, transfer.hardware, window});
+  }
   const std::int64_t count =
       std::min(transfer.options.calibration_images, dataset.train.images.size(0));
-  const Tensor images = transfer.network.prepare(dataset.train.images.slice(0, 0, count));
-  for (const RangeUse use : {RangeUse::kTrack, RangeUse::kCalibrate}) {
-    read.ranges = use;
-    chip.forward(transfer.network, images, read);
-  }
-  chip.age_to(transfer.options.elapsed);
-  read.ranges = RangeUse::kFrozen;
-  read.pass = kTestPass;
-  return accuracy(transfer.network,
-                  dataset.test,
-                  transfer.options.test_images,
-                  [&](const Tensor& x, std::int64_t first_image) {
-                    read.first_image = first_image;
-                    return chip.forward(transfer.network, x, read);
-                  });
+  const InputBatches calibration = {
+      {transfer.network.prepare(dataset.train.images.slice(0, 0, count))}};
+  const ImageTask task(examples_of(dataset.test, dataset.provenance));
+  TestOptions options;
+  options.times = {transfer.options.elapsed};
+  options.count = transfer.options.test_images;
+  options.batch_size = 250;
+  double accuracy = 0;
+  test_chip(plan, task, calibration, options, number, {}, [&](const ChipResult& result) {
+    accuracy = result.figures.at(0).second;
+  });
+  return accuracy;
 }
 
 }  // namespace crossloom

@@ -24,9 +24,8 @@ struct Transfer {
   std::uint64_t seed = 0;
 };
 
-/// Programs the network once on fresh chip `number` (from 1 on; 0 is the chip that learned), sets
-/// the ranges of its converters with the first images of the training set, and tests it.
-/// Returns its accuracy.
+/// Accuracy of the network on fresh chip `number` (from 1 on; 0 is the chip that learned), by
+/// `test_chip`: the ranges of its converters are set with the first images of the training set.
 double test_on_fresh_chip(const Transfer& transfer, const Dataset& dataset, std::int64_t number);
 
 }  // namespace crossloom

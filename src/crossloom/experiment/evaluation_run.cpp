@@ -179,12 +179,13 @@ Json run_evaluation(const EvaluationRequest& request, Progress& progress) {
       test_chip(plan,
                 *task,
                 calibration,
-                digital.predictions,
                 options,
                 number,
                 done,
                 [&](const ChipResult& result) {
-                  results.add(crossloom::to_json(result));
+                  Json line = crossloom::to_json(result);
+                  line["agreement"] = agreement(result.predictions, digital.predictions);
+                  results.add(line);
                   progress.step("chips", static_cast<std::int64_t>(results.lines().size()), total);
                 });
     }
