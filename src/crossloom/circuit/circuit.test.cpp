@@ -4,6 +4,7 @@
 
 #include "crossloom/circuit/adc.h"
 #include "crossloom/circuit/dac.h"
+#include "crossloom/circuit/range_search.h"
 #include "crossloom/core/random.h"
 
 namespace crossloom {
@@ -128,6 +129,61 @@ TEST(Range, TrackedTakesTheFirstMaximumThenFollowsSlowly) {
   const double first = observe(options, at::tensor({1.0F, -4.0F}));
   EXPECT_EQ(update_range(options, 0, first), 4);
   EXPECT_EQ(update_range(options, 4, observe(options, at::tensor({8.0F, 2.0F}))), 5);
+}
+
+/// Mean squared error of N(0,1) quantised with the full scale `r`, by numerical integration.
+double gaussian_error(double highest, double r) {
+  const double step = r / highest;
+  const double dx = 1e-4;
+  double sum = 0;
+  for (double x = dx / 2; x < 8; x += dx) {
+    const double error = step * std::min(std::round(x / step), highest) - x;
+    sum += 2 * dx * error * error * std::exp(-x * x / 2) / std::sqrt(2 * M_PI);
+  }
+  return sum;
+}
+
+TEST(RangeSearch, FindsTheBestFullScaleOfNormalValues) {
+  for (const double highest : {7.0, 31.0, 127.0}) {
+    double least = 1;
+    for (double r = 1.5; r < 6; r *= 1.01) least = std::min(least, gaussian_error(highest, r));
+    RangeSearch search(highest, -highest);
+    for (std::uint64_t batch = 0; batch < 4; ++batch) search.add(Rng(batch).normal({64, 1024}));
+    EXPECT_LT(gaussian_error(highest, search.best()), 1.05 * least) << highest;
+  }
+}
+
+TEST(RangeSearch, KeepsAllOfUniformValuesAndClipsRareOnes) {
+  RangeSearch uniform(255, 0);
+  uniform.add(Rng(1).uniform({64, 1024}));
+  EXPECT_NEAR(uniform.best(), 1, 0.1);
+  Tensor values = Rng(1).uniform({64, 1024});
+  values[0][0] = 4;  // once in 2^16: 9 / 2^16 lost, against a sixteenfold error of rounding
+  RangeSearch coarse(15, 0);
+  coarse.add(values);
+  EXPECT_NEAR(coarse.best(), 1, 0.1);
+}
+
+TEST(RangeSearch, ValuesThatCountForNothingAreClipped) {
+  Tensor values = Rng(1).uniform({64, 1024});
+  values.select(1, 7) *= 10;
+  Tensor weights = at::ones({1024});
+  RangeSearch all(15, 0);
+  all.add(values, weights);
+  EXPECT_GT(all.best(), 3);
+  weights[7] = 0;
+  RangeSearch search(15, 0);
+  search.add(values, weights);
+  EXPECT_NEAR(search.best(), 1, 0.1);
+}
+
+TEST(RangeSearch, KnowsNothingBeforeTheFirstValue) {
+  RangeSearch search(127, -127);
+  EXPECT_EQ(search.best(), 0);
+  search.add(at::zeros({3, 5}));
+  EXPECT_EQ(search.best(), 0);
+  search.add(at::full({3, 5}, 2));
+  EXPECT_NEAR(search.best(), 2, 0.2);
 }
 
 }  // namespace

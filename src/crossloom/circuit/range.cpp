@@ -8,15 +8,10 @@ namespace {
 
 constexpr std::int64_t kMostSamples = std::int64_t{1} << 18;
 
-/// At most `kMostSamples` of `values` [n], spread evenly and without a period that layouts share:
-/// positions are the multiples of the golden ratio modulo one.
+/// At most `kMostSamples` of `values` [n].
 Tensor spread_samples(const Tensor& values) {
-  const std::int64_t count = values.numel();
-  if (count <= kMostSamples) return values;
-  const double golden = 0.5 * (std::sqrt(5.0) - 1);
-  const Tensor turns = at::arange(kMostSamples, at::kDouble) * golden;
-  const Tensor index = ((turns - turns.floor()) * static_cast<double>(count)).to(at::kLong);
-  return values.index_select(0, index.clamp_max(count - 1));
+  if (values.numel() <= kMostSamples) return values;
+  return values.index_select(0, spread_positions(values.numel(), kMostSamples));
 }
 
 /// The size that a share `percentile` of the sizes of `values` does not exceed.
@@ -40,8 +35,10 @@ void RangeOptions::describe(ParamList& params) {
                                  policy,
                                  {{"fixed", RangePolicy::kFixed},
                                   {"calibrated", RangePolicy::kCalibrated},
-                                  {"tracked", RangePolicy::kTracked}},
-                                 "how the full scale is found");
+                                  {"tracked", RangePolicy::kTracked},
+                                  {"learned", RangePolicy::kLearned}},
+                                 "full scale: as given; a percentile (1: the maximum); following "
+                                 "training; of least squared error on the calibration set");
   params.add("range_percentile",
              percentile,
              {0.5, 1},
@@ -59,11 +56,20 @@ bool moves(const RangeOptions& options, double full_scale, RangeUse use) {
     case RangePolicy::kFixed:
       return false;
     case RangePolicy::kCalibrated:
+    case RangePolicy::kLearned:
       return !(full_scale > 0) || use == RangeUse::kCalibrate;
     case RangePolicy::kTracked:
       return !(full_scale > 0) || use == RangeUse::kTrack;
   }
   return false;
+}
+
+Tensor spread_positions(std::int64_t count, std::int64_t most) {
+  if (count <= most) return at::arange(count, at::kLong);
+  const double golden = 0.5 * (std::sqrt(5.0) - 1);
+  const Tensor turns = at::arange(most, at::kDouble) * golden;
+  const Tensor index = ((turns - turns.floor()) * static_cast<double>(count)).to(at::kLong);
+  return index.clamp_max(count - 1);
 }
 
 double observe(const RangeOptions& options, const Tensor& values) {
@@ -73,7 +79,7 @@ double observe(const RangeOptions& options, const Tensor& values) {
 
 double update_range(const RangeOptions& options, double full_scale, double observed) {
   if (!(full_scale > 0)) return observed;
-  if (options.policy == RangePolicy::kCalibrated) return std::max(full_scale, observed);
+  if (options.policy != RangePolicy::kTracked) return std::max(full_scale, observed);
   return full_scale + options.momentum * (observed - full_scale);
 }
 

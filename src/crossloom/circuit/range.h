@@ -13,6 +13,7 @@ enum class RangePolicy {
   kFixed,       // the value in the config
   kCalibrated,  // a percentile of what the batches of a calibration held, then frozen
   kTracked,     // follows the largest value of each training batch; frozen outside of training
+  kLearned,     // of least squared error over the batches of a calibration (`RangeSearch`)
 };
 
 /// Declares `policy`, `percentile` and `momentum` under the names `range`, `range_percentile` and
@@ -29,9 +30,13 @@ struct RangeOptions {
 enum class RangeUse { kFrozen, kTrack, kCalibrate };
 
 /// Whether a pass changes `full_scale`, so that the values must be seen before they are converted.
-/// A fixed one never moves. A calibrated one is set by a calibration, a tracked one moves with
-/// `kTrack`; both take over the first values they see (`full_scale` zero).
+/// A fixed one never moves. A calibrated or learned one is set by a calibration, a tracked one
+/// moves with `kTrack`; all take over the first values they see (`full_scale` zero).
 bool moves(const RangeOptions& options, double full_scale, RangeUse use);
+
+/// At most `most` positions among `count`, spread evenly and without a period that layouts share:
+/// the multiples of the golden ratio modulo one. All of them when there are no more.
+Tensor spread_positions(std::int64_t count, std::int64_t most);
 
 /// What a range takes from the `values` of one batch: the largest size, or, calibrated, the size
 /// that a share `percentile` of them does not exceed. That is found among at most 2^18 values

@@ -1,6 +1,7 @@
 #include "crossloom/crossbar/analog_product.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace crossloom {
 namespace {
@@ -52,6 +53,8 @@ void AnalogProduct::reset_ranges() {
   column_range_ = at::full({mapping_.num_slices(), tiling_.row_tiles},
                            first_range(hardware_.adc.range, hardware_.adc.i_max),
                            at::kFloat);
+  input_search_.clear();
+  column_search_.clear();
 }
 
 double AnalogProduct::level_weight() const {
@@ -124,12 +127,36 @@ ColumnSums AnalogProduct::sums_of_variance(const Tensor& variance) const {
   return ColumnSums(variance, geometry_, tiling_);
 }
 
-void AnalogProduct::update_input_range(const Tensor& x, RangeUse use) {
+void AnalogProduct::update_input_range(const Tensor& x, const ReadContext& context) {
   const RangeOptions& options = hardware_.dac.range;
   double range = input_range_.item<double>();
-  if (moves(options, range, use)) range = update_range(options, range, observe(options, x));
+  if (moves(options, range, context.ranges)) {
+    range = options.policy == RangePolicy::kLearned && hardware_.dac.bits > 0
+                ? learn_input_range(x, context.clock)
+                : update_range(options, range, observe(options, x));
+  }
   // Nothing but zeros so far: any range serves.
   input_range_ = at::full({1}, range > 0 ? range : 1, at::kFloat);
+}
+
+/// The error of an input counts with the squares of the weights that it meets.
+///
+///   x  [B, C_in, H, W]  or [B, C_in]
+double AnalogProduct::learn_input_range(const Tensor& x, double clock) {
+  if (input_search_.empty()) {
+    const double highest = std::exp2(static_cast<double>(hardware_.dac.bits)) - 1;
+    input_search_.emplace_back(highest, -highest);
+  }
+  const Tensor squares = weights(clock)
+                             .reshape({geometry_.groups,
+                                    geometry_.out_channels / geometry_.groups,
+                                    geometry_.in_channels / geometry_.groups,
+                                    -1})
+                             .square()
+                             .sum({1, 3})
+                             .flatten();
+  input_search_[0].add(x.flatten(1), squares.repeat_interleave(x[0].numel() / x.size(1)));
+  return input_search_[0].best();
 }
 
 bool AnalogProduct::column_range_moves(double range, RangeUse use) const {
@@ -149,13 +176,40 @@ void AnalogProduct::update_column_ranges(std::int64_t tile,
   for (std::int64_t s = 0; s < mapping_.num_slices(); ++s) {
     float& range = column_range_.accessor<float, 2>()[s][tile];
     if (!column_range_moves(range, use)) continue;
-    double observed = 0;
+    double found = 0;
     for (std::size_t p = 0; p < per_pair; ++p) {
-      const std::size_t k = static_cast<std::size_t>(s) * per_pair + p;
-      observed = std::max(observed, observe(options, means[k]));
+      const Tensor& mean = means[static_cast<std::size_t>(s) * per_pair + p];
+      found = options.policy == RangePolicy::kLearned
+                  ? learn_column_range(static_cast<std::size_t>(s * tiling_.row_tiles + tile), mean)
+                  : std::max(found, observe(options, mean));
     }
-    range = static_cast<float>(std::max(update_range(options, range, observed), smallest));
+    if (options.policy != RangePolicy::kLearned) found = update_range(options, range, found);
+    range = static_cast<float>(std::max(found, smallest));
   }
+}
+
+/// The error of a current counts with the square of the scale of its column.
+double AnalogProduct::learn_column_range(std::size_t converter, const Tensor& mean) {
+  if (column_search_.empty()) {
+    const Adc::Polarity polarity = column_polarity();
+    column_search_.assign(
+        static_cast<std::size_t>(column_range_.numel()),
+        {hardware_.adc.highest_code(polarity), hardware_.adc.lowest_code(polarity)});
+  }
+  Tensor squares;
+  if (mapping_.has_column_scales()) {
+    squares =
+        mapping_.weight_scale().square().repeat_interleave(mean.size(1) / geometry_.out_channels);
+    squares = squares / squares.max();
+  }
+  column_search_[converter].add(mean, squares);
+  return column_search_[converter].best();
+}
+
+/// Pairs subtracted before their converter, and inputs that can be negative, give both signs.
+Adc::Polarity AnalogProduct::column_polarity() const {
+  return sign_ == InputSign::kSigned || columns_per_pair() == 1 ? Adc::Polarity::kBipolar
+                                                                : Adc::Polarity::kUnipolar;
 }
 
 /// The columns of row tile `tile` for the inputs `drive`, with what they count in the output but
@@ -187,9 +241,7 @@ std::vector<ColumnGroup> AnalogProduct::read_columns(const Drive& drive,
 void AnalogProduct::read_block(const Tensor& x, const ReadContext& context, Tensor& sum) {
   const auto want = variances_.is_empty() ? Dac::Want::kVoltage : Dac::Want::kVoltageAndSquare;
   const Drive drive = hardware_.dac.drive(x, input_range_.item<double>(), want);
-  const bool is_bipolar = sign_ == InputSign::kSigned || columns_per_pair() == 1;
-  const Converter converter = {hardware_.adc,
-                               is_bipolar ? Adc::Polarity::kBipolar : Adc::Polarity::kUnipolar};
+  const Converter converter = {hardware_.adc, column_polarity()};
   const std::int64_t tile_columns = mapping_.num_slices() * columns_per_pair() * sum.size(1);
   NoiseAddress noise{context.rng, context.first_image, tiling_.row_tiles * tile_columns, 0};
   for (std::int64_t t = 0; t < tiling_.row_tiles; ++t) {
@@ -201,7 +253,7 @@ void AnalogProduct::read_block(const Tensor& x, const ReadContext& context, Tens
 
 /// [B, C_in, H, W] or [B, C_in] -> [B, C L].
 Tensor AnalogProduct::behavioural_forward(const Tensor& x, const ReadContext& context) {
-  update_input_range(x, context.ranges);
+  update_input_range(x, context);
   refresh(context.clock);
   const std::int64_t batch = x.size(0);
   const std::vector<std::int64_t> sizes = geometry_.output_sizes(x.sizes());

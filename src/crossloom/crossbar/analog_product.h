@@ -3,6 +3,7 @@
 #include <map>
 #include <string>
 
+#include "crossloom/circuit/range_search.h"
 #include "crossloom/crossbar/column_conversion.h"
 #include "crossloom/crossbar/column_sums.h"
 #include "crossloom/crossbar/hardware.h"
@@ -95,9 +96,12 @@ class AnalogProduct {
   Tensor statistical_forward(const Tensor& x, const ReadContext& context) const;
   Tensor behavioural_forward(const Tensor& x, const ReadContext& context);
   void read_block(const Tensor& x, const ReadContext& context, Tensor& sum);
-  void update_input_range(const Tensor& x, RangeUse use);
+  void update_input_range(const Tensor& x, const ReadContext& context);
+  double learn_input_range(const Tensor& x, double clock);
   bool column_range_moves(double range, RangeUse use) const;
   void update_column_ranges(std::int64_t tile, const std::vector<Tensor>& means, RangeUse use);
+  double learn_column_range(std::size_t converter, const Tensor& mean);
+  Adc::Polarity column_polarity() const;
   void refresh(double clock);
 
   ColumnSums sums_of_variance(const Tensor& variance) const;
@@ -113,9 +117,11 @@ class AnalogProduct {
   InputSign sign_;
   Tiling tiling_;
   WeightMapping mapping_;
-  Cells cells_;          // [S, 2, weight shape]: positive cells, negative cells
-  Tensor input_range_;   // [1]     full scale of the DAC, in numbers
-  Tensor column_range_;  // [S, T]  A  full scale of the ADCs
+  Cells cells_;                             // [S, 2, weight shape]: positive cells, negative cells
+  Tensor input_range_;                      // [1]     full scale of the DAC, in numbers
+  Tensor column_range_;                     // [S, T]  A  full scale of the ADCs
+  std::vector<RangeSearch> input_search_;   // none until it is learned
+  std::vector<RangeSearch> column_search_;  // S T of them, once they are learned
 
   // Sums of the columns and of their read variances at `summed_clock_`.
   double summed_clock_ = -1;
