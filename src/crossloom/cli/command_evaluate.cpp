@@ -79,6 +79,15 @@ void print_layers(const Json& summary) {
   }
 }
 
+void print_attention(const Json& attention) {
+  std::printf(
+      "  attention on crossbars: %lld products in %lld cells, %.0f writes per example; a cell is "
+      "written up to once per example, so that its endurance is the life of the chip in examples\n",
+      attention["products"].get<long long>(),
+      attention["cells"].get<long long>(),
+      attention["writes_per_example"].get<double>());
+}
+
 void print_last_line(const Json& summary) {
   const double exact = percent(summary["exact"].begin().value());
   if (!summary.contains("times")) {
@@ -146,6 +155,7 @@ void evaluate(EvaluateArguments& given) {
   }
   print_table(summary);
   if (given.has_layers && summary.contains("layers")) print_layers(summary);
+  if (summary.contains("attention")) print_attention(summary["attention"]);
   print_last_line(summary);
 }
 

@@ -57,6 +57,13 @@ void AnalogProduct::reset_ranges() {
   column_search_.clear();
 }
 
+void AnalogProduct::take_ranges(const AnalogProduct& other) {
+  input_range_ = other.input_range_;
+  column_range_ = other.column_range_;
+  input_search_ = other.input_search_;
+  column_search_ = other.column_search_;
+}
+
 double AnalogProduct::level_weight() const {
   const Tensor weight_step = mapping_.weight_step();
   TORCH_CHECK(weight_step.dim() == 0, "columns of different scales have no level in common");

@@ -88,6 +88,9 @@ class AnalogProduct {
   /// Forgets the ranges that converters found, so that the next values set them.
   void reset_ranges();
 
+  /// Sets the ranges to those of `other`, a product of the same shape.
+  void take_ranges(const AnalogProduct& other);
+
   /// Everything that changes, for checkpoints.
   std::map<std::string, Tensor> state() const;
   void load_state(const std::map<std::string, Tensor>& state);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <memory>
 
 #include "crossloom/core/interrupt.h"
@@ -32,7 +33,11 @@ struct ReadyChip {
 
   ReadyChip(const ChipPlan& plan, const InputBatches& inputs, std::int64_t number)
       : network(mapped_network(plan.network, plan.calibration).clone()),
-        chip(network, plan.placements, plan.seed, static_cast<std::uint64_t>(number)) {
+        chip(network,
+             plan.placements,
+             plan.seed,
+             static_cast<std::uint64_t>(number),
+             plan.computed) {
     const at::NoGradGuard no_grad;
     chip.program(network);
     calibration = std::make_unique<Calibration>(plan.calibration, chip, network, inputs);
@@ -113,6 +118,58 @@ void test_chip(const ChipPlan& plan,
   }
 }
 
+namespace {
+
+/// What products give on a chip against what they would give exactly.
+class QualityProbe {
+ public:
+  /// Outputs of the exact network for `inputs`.
+  void keep_exact(const Network& network,
+                  const std::vector<Tensor>& inputs,
+                  const std::map<std::size_t, ComputedProduct>& on_chip) {
+    const auto stored = [&](std::size_t index, const Tensor& x) {
+      const StoredProduct& product = network.products()[index];
+      return wanted_[network.product_node(index)] =
+                 digital_product(x, product.weight, product.geometry);
+    };
+    const auto computed = [&](std::size_t node, const Tensor& a, const Tensor& b) {
+      return on_chip.count(node) == 0 ? Tensor() : wanted_[node] = at::matmul(a, b);
+    };
+    network.forward(inputs, stored, {}, computed);
+  }
+
+  /// `y` came out of the chip, `own` is exact for the same inputs.
+  void compare(std::size_t node, const Tensor& y, const Tensor& own) {
+    const Tensor wanted = std::move(wanted_.at(node));
+    Powers& powers = powers_[node];
+    powers.signal += power(wanted);
+    powers.total_error += power(y - wanted);
+    powers.own_error += power(y - own);
+  }
+
+  LayerQuality result(std::size_t node, const std::string& name) const {
+    const Powers& powers = powers_.at(node);
+    return {name,
+            decibels(powers.signal, powers.own_error),
+            decibels(powers.signal, powers.total_error),
+            0,
+            0};
+  }
+
+ private:
+  std::map<std::size_t, Tensor> wanted_;
+  std::map<std::size_t, Powers> powers_;
+};
+
+/// Cells written so far for each of the products of two activations.
+std::map<std::size_t, std::int64_t> writes_so_far(const Chip& chip) {
+  std::map<std::size_t, std::int64_t> writes;
+  for (const auto& [node, product] : chip.computed()) writes[node] = product.writes();
+  return writes;
+}
+
+}  // namespace
+
 std::vector<LayerQuality> layer_quality(const ChipPlan& plan,
                                         const InputBatches& calibration,
                                         double time) {
@@ -120,30 +177,35 @@ std::vector<LayerQuality> layer_quality(const ChipPlan& plan,
   ReadyChip ready(plan, calibration, 1);
   ready.age_to(time);
   const Network exact = mapped_network(plan.network, plan.calibration);
-  std::vector<Powers> powers(exact.products().size());
+  const std::map<std::size_t, std::int64_t> writes_before = writes_so_far(ready.chip);
+  QualityProbe probe;
   ChipRead read;
   for (const std::vector<Tensor>& inputs : calibration) {
-    std::vector<Tensor> wanted(powers.size());
-    exact.forward(inputs, [&](std::size_t index, const Tensor& x) {
-      const StoredProduct& stored = exact.products()[index];
-      return wanted[index] = digital_product(x, stored.weight, stored.geometry);
-    });
+    probe.keep_exact(exact, inputs, ready.chip.computed());
     ready.chip.forward(
-        ready.network, inputs, read, [&](std::size_t index, const Tensor& x, const Tensor& y) {
+        ready.network,
+        inputs,
+        read,
+        [&](std::size_t index, const Tensor& x, const Tensor& y) {
           const StoredProduct& stored = exact.products()[index];
-          const Tensor own = digital_product(x, stored.weight, stored.geometry);
-          powers[index].signal += power(wanted[index]);
-          powers[index].total_error += power(y - wanted[index]);
-          powers[index].own_error += power(y - own);
-          wanted[index] = Tensor();
+          probe.compare(
+              exact.product_node(index), y, digital_product(x, stored.weight, stored.geometry));
+        },
+        [&](std::size_t node, const Tensor& a, const Tensor& b, const Tensor& y) {
+          probe.compare(node, y, at::matmul(a, b));
         });
     read.first_image += inputs.at(0).size(0);
   }
   std::vector<LayerQuality> layers;
-  for (std::size_t i = 0; i < powers.size(); ++i) {
-    layers.push_back({exact.product_name(i),
-                      decibels(powers[i].signal, powers[i].own_error),
-                      decibels(powers[i].signal, powers[i].total_error)});
+  for (std::size_t i = 0; i < exact.products().size(); ++i) {
+    layers.push_back(probe.result(exact.product_node(i), exact.product_name(i)));
+  }
+  for (const auto& [node, product] : ready.chip.computed()) {
+    LayerQuality layer = probe.result(node, exact.nodes()[node].name);
+    layer.cells = product.num_cells();
+    layer.writes = static_cast<double>(product.writes() - writes_before.at(node)) /
+                   static_cast<double>(read.first_image);
+    layers.push_back(layer);
   }
   return layers;
 }

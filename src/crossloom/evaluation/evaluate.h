@@ -16,6 +16,7 @@ struct ChipPlan {
   std::vector<Placement> placements;  // of the products of `mapped_network`
   CalibrationOptions calibration;
   std::uint64_t seed = 0;
+  std::vector<ComputedPlacement> computed;  // of the same network
 };
 
 /// The network that is mapped: with its batch normalisations folded unless calibration keeps them.
@@ -37,6 +38,9 @@ struct LayerQuality {
   std::string name;
   double own = 0;    // [dB] against the exact product of the same inputs
   double total = 0;  // [dB] against the exact network
+  // Products of two activations only:
+  std::int64_t cells = 0;  // that hold one operand
+  double writes = 0;       // of cells for each example
 };
 
 /// Outputs of a network for the first `count` examples of `task` (0: all).
@@ -62,8 +66,8 @@ void test_chip(const ChipPlan& plan,
                const std::vector<double>& done,
                const std::function<void(const ChipResult&)>& report);
 
-/// Signal to noise of all products on chip 1, `time` [s] after programming, for the inputs of
-/// `calibration`.
+/// Signal to noise of all products on chip 1, those of two activations after the others, `time` [s]
+/// after programming, for the inputs of `calibration`.
 std::vector<LayerQuality> layer_quality(const ChipPlan& plan,
                                         const InputBatches& calibration,
                                         double time);

@@ -66,9 +66,8 @@ Network make_resnet() {
 
 std::vector<ChipResult> test_all(const ChipPlan& plan, const OwnLabels& task, TestOptions options) {
   std::vector<ChipResult> results;
-  test_chip(plan, task, {{task.images()}}, options, 1, {}, [&](const auto& r) {
-    results.push_back(r);
-  });
+  test_chip(
+      plan, task, {{task.images()}}, options, 1, {}, [&](const auto& r) { results.push_back(r); });
   return results;
 }
 
@@ -99,13 +98,9 @@ TEST(TestChip, ResultsDoNotDependOnTheBatchSizeNorOnTimesDoneBefore) {
   }
   EXPECT_NE(all[0].figures[0].second, all[1].figures[0].second);  // it has aged
   std::vector<ChipResult> late;
-  test_chip(plan,
-            task,
-            {{task.images()}},
-            {{1, 3600}, 0, 12},
-            1,
-            {1},
-            [&](const auto& r) { late.push_back(r); });
+  test_chip(plan, task, {{task.images()}}, {{1, 3600}, 0, 12}, 1, {1}, [&](const auto& r) {
+    late.push_back(r);
+  });
   ASSERT_EQ(late.size(), 1U);
   EXPECT_EQ(late[0].figures[0].second, all[1].figures[0].second);
 }

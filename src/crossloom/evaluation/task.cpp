@@ -28,8 +28,7 @@ Score ImageTask::score(const std::vector<Tensor>& outputs) const {
   const Tensor best = std::get<1>(logits.topk(std::min<std::int64_t>(5, classes), 1));
   const Tensor is_right = best.eq(wanted);
   Score score;
-  score.figures.emplace_back("top1",
-                             is_right.select(1, 0).to(at::kDouble).mean().item<double>());
+  score.figures.emplace_back("top1", is_right.select(1, 0).to(at::kDouble).mean().item<double>());
   if (classes >= 100) {
     score.figures.emplace_back("top5", is_right.any(1).to(at::kDouble).mean().item<double>());
   }

@@ -1,5 +1,7 @@
 #include "crossloom/experiment/chip_config.h"
 
+#include <algorithm>
+
 #include "crossloom/core/join.h"
 #include "crossloom/experiment/toml.h"
 
@@ -150,7 +152,7 @@ std::vector<Placement> ChipConfig::place(const Network& network) const {
   std::vector<std::vector<Json>> layers_of_values(is_analog.size(), {base_values_});
   for (const auto& item : own_.items()) {
     const std::vector<std::size_t> found = matching_products(network, item.key());
-    if (found.empty()) {
+    if (found.empty() && matching_computed(network, item.key()).empty()) {
       throw ConfigError("[layer.\"" + item.key() + "\"] fits no product of " + network.name() +
                         " (a misspelt name?); `crossloom inspect` lists them");
     }
@@ -168,6 +170,19 @@ std::vector<Placement> ChipConfig::place(const Network& network) const {
                    placement.hardware.mapping.num_slices());
     }
     placements.push_back(placement);
+  }
+  return placements;
+}
+
+std::vector<ComputedPlacement> ChipConfig::place_computed(const Network& network) const {
+  std::vector<ComputedPlacement> placements;
+  for (const std::size_t node : layers.choose_computed(network)) {
+    std::vector<Json> values = {base_values_};
+    for (const auto& item : own_.items()) {
+      const std::vector<std::size_t> fits = matching_computed(network, item.key());
+      if (std::count(fits.begin(), fits.end(), node) > 0) values.push_back(item.value());
+    }
+    placements.push_back({node, make_hardware(values).hardware});
   }
   return placements;
 }

@@ -49,6 +49,9 @@ class ChipConfig {
   /// fits no product.
   std::vector<Placement> place(const Network& network) const;
 
+  /// Which products of two activations run on crossbars, and on which hardware.
+  std::vector<ComputedPlacement> place_computed(const Network& network) const;
+
  private:
   HardwareConfig base_;
   Json base_values_ = Json::object();

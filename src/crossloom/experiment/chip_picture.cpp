@@ -14,8 +14,7 @@ Json writes_histogram(const Tensor& counts) {
   const std::int64_t largest = counts.max().item<std::int64_t>();
   const std::int64_t width = std::max<std::int64_t>(1, (largest + 60) / 60);
   const std::int64_t bins = largest / width + 1;
-  const Tensor binned =
-      at::bincount(counts.flatten().to(at::kLong).div(width, "floor"), {}, bins);
+  const Tensor binned = at::bincount(counts.flatten().to(at::kLong).div(width, "floor"), {}, bins);
   Json edges = Json::array();
   Json numbers = Json::array();
   for (std::int64_t i = 0; i < bins; ++i) {

@@ -138,6 +138,30 @@ Json request_as_json(const EvaluationRequest& request, ChipConfig& chip) {
   return json;
 }
 
+/// Signal to noise of each product, and what it costs to write operands into cells.
+void add_layers(Json& summary, const std::vector<LayerQuality>& layers) {
+  summary["layers"] = Json::array();
+  std::int64_t products = 0;
+  std::int64_t cells = 0;
+  double writes = 0;
+  for (const LayerQuality& layer : layers) {
+    Json row = {{"name", layer.name}, {"own_snr_dB", layer.own}, {"total_snr_dB", layer.total}};
+    if (layer.cells > 0) {
+      row["cells"] = layer.cells;
+      row["writes_per_example"] = layer.writes;
+      ++products;
+      cells += layer.cells;
+      writes += layer.writes;
+    }
+    summary["layers"].push_back(row);
+  }
+  if (products == 0) return;
+  summary["attention"] = {{"products", products},
+                          {"cells", cells},
+                          {"writes_per_example", writes},
+                          {"writes_per_cell_and_example", writes / static_cast<double>(cells)}};
+}
+
 }  // namespace
 
 Json run_evaluation(const EvaluationRequest& request, Progress& progress) {
@@ -150,7 +174,9 @@ Json run_evaluation(const EvaluationRequest& request, Progress& progress) {
   if (request.chips > 0) {
     chip = load_chip_config(request.chip, request.overrides);
     plan.calibration = chip.calibration;
-    plan.placements = chip.place(mapped_network(network, chip.calibration));
+    const Network mapped = mapped_network(network, chip.calibration);
+    plan.placements = chip.place(mapped);
+    plan.computed = chip.place_computed(mapped);
     const double longest = longest_time(chip.hardware().device);
     if (!times.empty() && times.back() > longest) {
       throw ConfigError("the device " + chip.hardware().device.name() + " is known up to " +
@@ -176,26 +202,16 @@ Json run_evaluation(const EvaluationRequest& request, Progress& progress) {
     for (std::int64_t number = 1; number <= request.chips; ++number) {
       const std::vector<double> done = results.times_of(number);
       if (done.size() >= times.size()) continue;
-      test_chip(plan,
-                *task,
-                calibration,
-                options,
-                number,
-                done,
-                [&](const ChipResult& result) {
-                  Json line = crossloom::to_json(result);
-                  line["agreement"] = agreement(result.predictions, digital.predictions);
-                  results.add(line);
-                  progress.step("chips", static_cast<std::int64_t>(results.lines().size()), total);
-                });
+      test_chip(plan, *task, calibration, options, number, done, [&](const ChipResult& result) {
+        Json line = crossloom::to_json(result);
+        line["agreement"] = agreement(result.predictions, digital.predictions);
+        results.add(line);
+        progress.step("chips", static_cast<std::int64_t>(results.lines().size()), total);
+      });
     }
     summary["chips"] = request.chips;
     summary["times"] = summarise_chips(results.lines(), times);
-    summary["layers"] = Json::array();
-    for (const LayerQuality& layer : layer_quality(plan, calibration, times.front())) {
-      summary["layers"].push_back(
-          {{"name", layer.name}, {"own_snr_dB", layer.own}, {"total_snr_dB", layer.total}});
-    }
+    add_layers(summary, layer_quality(plan, calibration, times.front()));
   }
   if (!request.out.empty()) write_file(request.out / kSummary, summary.dump(2) + "\n");
   return summary;

@@ -59,6 +59,14 @@ std::vector<Placement> place_all(const Hardware& hardware, const std::vector<Ten
   return placements;
 }
 
+/// Numbers of the streams of computed products, apart from those of stored ones.
+constexpr std::uint64_t kFirstComputed = std::uint64_t{1} << 32;
+
+bool is_tracked(const Hardware& hardware) {
+  return hardware.dac.range.policy == RangePolicy::kTracked ||
+         hardware.adc.range.policy == RangePolicy::kTracked;
+}
+
 constexpr std::uint64_t kProgramAll = ~std::uint64_t{0};  // a step number no training reaches
 
 }  // namespace
@@ -66,7 +74,8 @@ constexpr std::uint64_t kProgramAll = ~std::uint64_t{0};  // a step number no tr
 Chip::Chip(const Network& network,
            const std::vector<Placement>& placements,
            std::uint64_t seed,
-           std::uint64_t number)
+           std::uint64_t number,
+           const std::vector<ComputedPlacement>& computed)
     : seed_(seed),
       number_(number),
       corrections_(network.products().size()),
@@ -82,8 +91,7 @@ Chip::Chip(const Network& network,
     place_of_.push_back(placement.is_analog ? static_cast<std::int64_t>(products_.size()) : -1);
     if (!placement.is_analog) continue;
     placement.hardware.validate();
-    has_tracked_ranges_ |= placement.hardware.dac.range.policy == RangePolicy::kTracked ||
-                           placement.hardware.adc.range.policy == RangePolicy::kTracked;
+    has_tracked_ranges_ |= is_tracked(placement.hardware);
     const InputSign sign =
         network.has_signed_input(i) ? InputSign::kSigned : InputSign::kNonNegative;
     products_.emplace_back(placement.hardware,
@@ -91,6 +99,16 @@ Chip::Chip(const Network& network,
                            sign,
                            placement.w_max,
                            Rng(seed).fork(number).fork(i).fork(0));
+  }
+  for (const ComputedPlacement& placement : computed) {
+    placement.hardware.validate();
+    has_tracked_ranges_ |= is_tracked(placement.hardware);
+    const Node& driving = network.nodes()[network.nodes().at(placement.node).inputs[0]];
+    computed_.emplace(
+        placement.node,
+        ComputedProduct(placement.hardware,
+                        driving.is_non_negative ? InputSign::kNonNegative : InputSign::kSigned,
+                        Rng(seed).fork(number).fork(kFirstComputed + placement.node).fork(0)));
   }
 }
 
@@ -130,12 +148,41 @@ Tensor Chip::corrected(std::size_t index, const Tensor& y, const ProductGeometry
 std::vector<Tensor> Chip::forward(const Network& network,
                                   const std::vector<Tensor>& inputs,
                                   const ChipRead& read,
-                                  const Observer& observer) {
-  return network.forward(inputs, [&](std::size_t index, const Tensor& x) {
+                                  const Observer& observer,
+                                  const ComputedObserver& computed_observer) {
+  const auto stored = [&](std::size_t index, const Tensor& x) {
     const Tensor y = product(network, index, x, read);
     if (observer) observer(index, x, y);
     return y;
-  });
+  };
+  const auto computed = [&](std::size_t node, const Tensor& a, const Tensor& b) {
+    if (computed_.count(node) == 0) return Tensor();
+    const Tensor y = computed_product(node, a, b, read);
+    if (computed_observer) computed_observer(node, a, b, y);
+    return y;
+  };
+  return network.forward(inputs, stored, {}, computed);
+}
+
+/// Gradients go straight through.
+Tensor Chip::computed_product(std::size_t node,
+                              const Tensor& a,
+                              const Tensor& b,
+                              const ChipRead& read) {
+  ReadContext context;
+  context.clock = clock_;
+  const Place place = {number_, kFirstComputed + node, 0};
+  context.rng = stream(seed_, place, Purpose::kRead).fork(read.pass);
+  context.first_image = read.first_image;
+  context.ranges = read.ranges;
+  const Rng writes = stream(seed_, place, Purpose::kProgramming).fork(read.pass);
+  const Tensor y = [&] {
+    const at::NoGradGuard no_grad;
+    return computed_.at(node).forward(a, b, context, writes);
+  }();
+  if (!at::GradMode::is_enabled() || !(a.requires_grad() || b.requires_grad())) return y;
+  const Tensor exact = at::matmul(a, b);
+  return exact + (y - exact).detach();
 }
 
 Tensor Chip::forward(const Network& network, const Tensor& x, const ChipRead& read) {

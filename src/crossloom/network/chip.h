@@ -1,6 +1,9 @@
 #pragma once
 
+#include <map>
+
 #include "crossloom/crossbar/analog_product.h"
+#include "crossloom/network/computed_product.h"
 #include "crossloom/network/network.h"
 
 namespace crossloom {
@@ -37,12 +40,14 @@ struct DigitalCorrection {
 /// the weights from the inputs that the chip saw.
 class Chip {
  public:
-  /// Pristine cells for every product of `network` that is placed on crossbars. `seed` and `number`
-  /// name the chip. Throws `ConfigError` when there is not one placement for each product.
+  /// Pristine cells for every product of `network` that is placed on crossbars, and crossbars for
+  /// the products of two activations in `computed`. `seed` and `number` name the chip. Throws
+  /// `ConfigError` when there is not one placement for each product.
   Chip(const Network& network,
        const std::vector<Placement>& placements,
        std::uint64_t seed,
-       std::uint64_t number);
+       std::uint64_t number,
+       const std::vector<ComputedPlacement>& computed = {});
 
   /// All products on the same hardware.
   Chip(const Network& network,
@@ -54,12 +59,17 @@ class Chip {
   /// Sees the input and the output of each product, before scale and bias.
   using Observer = std::function<void(std::size_t index, const Tensor& x, const Tensor& y)>;
 
+  /// Sees the operands and the result of each product of two activations that is on crossbars.
+  using ComputedObserver =
+      std::function<void(std::size_t node, const Tensor& a, const Tensor& b, const Tensor& y)>;
+
   /// Outputs for `inputs` on the chip; weights of digital products, biases, scales and all other
   /// parameters come from `network`.
   std::vector<Tensor> forward(const Network& network,
                               const std::vector<Tensor>& inputs,
                               const ChipRead& read,
-                              const Observer& observer = {});
+                              const Observer& observer = {},
+                              const ComputedObserver& computed_observer = {});
 
   /// The same for networks with one input and one output.
   Tensor forward(const Network& network, const Tensor& x, const ChipRead& read);
@@ -85,12 +95,16 @@ class Chip {
   std::vector<AnalogProduct>& products() { return products_; }
   const std::vector<AnalogProduct>& products() const { return products_; }
 
+  /// The products of two activations on crossbars, by their nodes.
+  const std::map<std::size_t, ComputedProduct>& computed() const { return computed_; }
+
   /// Everything that changes, names prefixed by the number of the product.
   TensorMap state() const;
   void load_state(const TensorMap& state);
 
  private:
   Tensor product(const Network& network, std::size_t index, const Tensor& x, const ChipRead& read);
+  Tensor computed_product(std::size_t node, const Tensor& a, const Tensor& b, const ChipRead& read);
   Tensor corrected(std::size_t index, const Tensor& y, const ProductGeometry& geometry) const;
 
   std::uint64_t seed_;
@@ -102,6 +116,7 @@ class Chip {
       place_of_;  // of each product of the network in `products_`; -1: digital
   std::vector<DigitalCorrection> corrections_;
   std::vector<double> drift_factors_;
+  std::map<std::size_t, ComputedProduct> computed_;
 };
 
 /// The largest weight of a product, [], or of each of its outputs, [C]: the smallest window into

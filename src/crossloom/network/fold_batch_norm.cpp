@@ -50,8 +50,8 @@ StoredProduct fold(const StoredProduct& stored, const Network& network, const No
   per_output[0] = -1;
   const Tensor scale = stored.log_scale.detach().to(at::kDouble).exp();
   StoredProduct folded = stored;
-  folded.weight = (stored.weight.detach().to(at::kDouble) * (scale * factor).view(per_output))
-                      .to(at::kFloat);
+  folded.weight =
+      (stored.weight.detach().to(at::kDouble) * (scale * factor).view(per_output)).to(at::kFloat);
   folded.bias =
       ((stored.bias.detach().to(at::kDouble) - value(3)) * factor + value(2)).to(at::kFloat);
   folded.log_scale = at::zeros({});

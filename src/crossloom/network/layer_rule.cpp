@@ -1,5 +1,10 @@
 #include "crossloom/network/layer_rule.h"
 
+#include <set>
+
+#include "crossloom/core/join.h"
+#include "crossloom/network/computed_product.h"
+
 namespace crossloom {
 namespace {
 
@@ -20,6 +25,11 @@ void LayerRule::describe(ParamList& params) {
       analog,
       "products on crossbars: names with *, @first, @last, @depthwise (the rest is digital)");
   params.add("digital", digital, "exceptions of analog, in the same form");
+  params.add(
+      "attention",
+      attention,
+      "products of two activations on crossbars, one of them written for each example: names "
+      "with * (default none: each example costs a write of all their cells)");
 }
 
 std::vector<std::size_t> matching_products(const Network& network, const std::string& pattern) {
@@ -32,6 +42,35 @@ std::vector<std::size_t> matching_products(const Network& network, const std::st
     if (fits) found.push_back(i);
   }
   return found;
+}
+
+std::vector<std::size_t> matching_computed(const Network& network, const std::string& pattern) {
+  std::vector<std::size_t> found;
+  for (const std::size_t node : computed_products(network)) {
+    if (is_match(pattern.c_str(), network.nodes()[node].name.c_str())) found.push_back(node);
+  }
+  return found;
+}
+
+std::vector<std::size_t> LayerRule::choose_computed(const Network& network) const {
+  std::set<std::size_t> chosen;
+  for (const std::string& pattern : attention) {
+    const std::vector<std::size_t> found = matching_computed(network, pattern);
+    if (found.empty()) {
+      std::vector<std::string> names;
+      for (const std::size_t node : computed_products(network)) {
+        names.push_back(network.nodes()[node].name);
+      }
+      throw ConfigError("the pattern '" + pattern +
+                        "' of layers.attention fits no product of two "
+                        "activations of " +
+                        network.name() + " (" +
+                        (names.empty() ? "it has none" : "it has " + join(names)) +
+                        "); give one of these, with * for any characters");
+    }
+    chosen.insert(found.begin(), found.end());
+  }
+  return {chosen.begin(), chosen.end()};
 }
 
 std::vector<bool> LayerRule::choose(const Network& network) const {

@@ -14,15 +14,23 @@ namespace crossloom {
 /// `@last`, `@depthwise`.
 struct LayerRule {
   std::vector<std::string> analog = {"*"};
-  std::vector<std::string> digital;  // exceptions, win over `analog`
+  std::vector<std::string> digital;    // exceptions, win over `analog`
+  std::vector<std::string> attention;  // products of two activations on crossbars
 
   void describe(ParamList& params);
 
   /// For each product of `network`. Throws `ConfigError` on a pattern that fits no product.
   std::vector<bool> choose(const Network& network) const;
+
+  /// The nodes of the products of two activations that run on crossbars. Throws `ConfigError` on a
+  /// pattern that fits none.
+  std::vector<std::size_t> choose_computed(const Network& network) const;
 };
 
 /// The products that `pattern` fits, by index.
 std::vector<std::size_t> matching_products(const Network& network, const std::string& pattern);
+
+/// The products of two activations that `pattern` fits, by node.
+std::vector<std::size_t> matching_computed(const Network& network, const std::string& pattern);
 
 }  // namespace crossloom

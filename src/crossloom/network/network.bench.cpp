@@ -25,7 +25,7 @@ Tensor resnet20(const Weights& w, const Tensor& input) {
       if (is_smaller) {
         const std::int64_t missing = x.size(1) / 2;
         x = at::constant_pad_nd(x.slice(2, 0, c10::nullopt, 2).slice(3, 0, c10::nullopt, 2),
-                                   {0, 0, 0, 0, missing, missing});
+                                {0, 0, 0, 0, missing, missing});
       }
       x = at::relu(conv(w, name + ".conv2", y, 1) + x);
     }

@@ -151,9 +151,21 @@ Tensor Network::product(std::size_t index, const Tensor& x, const Products& prod
   return products ? scale_and_shift(products(index, x), stored) : exact_product(x, stored);
 }
 
+Tensor Network::apply(std::size_t node,
+                      const OperatorInputs& in,
+                      const ComputedProducts& computed) const {
+  const Operator& op = *nodes_[node].op;
+  if (computed && op.kind() == "MatMul") {
+    const Tensor y = computed(node, in[0], in[1]);
+    if (y.defined()) return y;
+  }
+  return op.apply(in);
+}
+
 std::vector<Tensor> Network::forward(const std::vector<Tensor>& inputs,
                                      const Products& products,
-                                     const Tap& tap) const {
+                                     const Tap& tap,
+                                     const ComputedProducts& computed) const {
   if (inputs.size() != inputs_.size()) {
     throw ConfigError("the network " + name_ + " takes " + std::to_string(inputs_.size()) +
                       " inputs (given: " + std::to_string(inputs.size()) + "); give all of them");
@@ -180,7 +192,7 @@ std::vector<Tensor> Network::forward(const std::vector<Tensor>& inputs,
       try {
         outputs[i] = node.product >= 0
                          ? product(static_cast<std::size_t>(node.product), arguments[0], products)
-                         : node.op->apply(arguments);
+                         : apply(i, arguments, computed);
       } catch (const c10::Error& error) {
         throw ConfigError("node '" + node.name + "' of " + name_ + " cannot be computed (" +
                           error.what_without_backtrace() +

@@ -110,6 +110,10 @@ class Network {
   /// Computes the product `index` of `x`, before scale and bias.
   using Products = std::function<Tensor(std::size_t index, const Tensor& x)>;
 
+  /// Computes the MatMul `node`, a * b, or returns an undefined tensor to leave it exact.
+  using ComputedProducts =
+      std::function<Tensor(std::size_t node, const Tensor& a, const Tensor& b)>;
+
   /// Sees the output of each node, scale and bias included.
   using Tap = std::function<void(std::size_t node, const Tensor& output)>;
 
@@ -118,10 +122,12 @@ class Network {
   Tensor prepare(const Tensor& images) const;
 
   /// Outputs for `inputs`, each with the examples of the batch along its first dimension. Without
-  /// `products` they are exact. Throws `ConfigError` naming the node whose shapes do not fit.
+  /// `products` and `computed` they are exact. Throws `ConfigError` naming the node whose shapes do
+  /// not fit.
   std::vector<Tensor> forward(const std::vector<Tensor>& inputs,
                               const Products& products = {},
-                              const Tap& tap = {}) const;
+                              const Tap& tap = {},
+                              const ComputedProducts& computed = {}) const;
 
   /// The same for networks with one input and one output.
   ///
@@ -149,6 +155,7 @@ class Network {
  private:
   void require_before(const std::string& name, std::size_t input) const;
   Tensor product(std::size_t index, const Tensor& x, const Products& products) const;
+  Tensor apply(std::size_t node, const OperatorInputs& in, const ComputedProducts& computed) const;
 
   std::string name_;
   std::vector<Node> nodes_;

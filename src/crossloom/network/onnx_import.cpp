@@ -196,7 +196,7 @@ Tensor some_pair(const NetworkInput& input) {
   sizes.insert(sizes.begin(), 2);
   const Tensor numbers = at::arange(c10::multiply_integers(sizes)).reshape(sizes);
   return input.type == at::kFloat ? at::sin(numbers.to(at::kFloat))
-                                     : numbers.remainder(2).to(input.type);
+                                  : numbers.remainder(2).to(input.type);
 }
 
 /// Whether `example` of the outputs `together` of a batch of two is what it gives by itself.

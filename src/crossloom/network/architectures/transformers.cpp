@@ -218,8 +218,8 @@ Network bert(const std::string& name, const BertSize& size) {
   for (const std::int64_t which : {0, 1}) {
     const std::string side = which == 0 ? "start_logits" : "end_logits";
     b.go_back_to(logits);
-    b.output(b.apply(
-        side, "Gather", {{"axis", 2}}, {b.constant(side + ".index", at::tensor(which))}));
+    b.output(
+        b.apply(side, "Gather", {{"axis", 2}}, {b.constant(side + ".index", at::tensor(which))}));
   }
   return std::move(b).network();
 }

@@ -305,14 +305,10 @@ TEST(OnnxImport, ConvolutionsOfAnyKindBecomeStoredProducts) {
   ASSERT_EQ(network.products().size(), 1U);
   EXPECT_EQ(network.product_name(0), "layer");
   const Tensor padded = at::constant_pad_nd(x, {1, 2, 0, 1});
-  expect_close(network.forward(x),
-               at::conv2d(padded,
-                             weight,
-                             at::arange(6).to(at::kFloat),
-                             {2, 1},
-                             at::IntArrayRef{0, 0},
-                             {1, 2},
-                             2));
+  expect_close(
+      network.forward(x),
+      at::conv2d(
+          padded, weight, at::arange(6).to(at::kFloat), {2, 1}, at::IntArrayRef{0, 0}, {1, 2}, 2));
 }
 
 TEST(OnnxImport, AutomaticPaddingIsResolved) {

@@ -218,8 +218,7 @@ void add_binary(Upgrade& given) {
     Sizes added;
     for (std::int64_t i = axis + own; i < rank; ++i) added.push_back(i - axis);
     if (!added.empty()) {
-      given.node.inputs[1] =
-          given.add("Unsqueeze", given.input(1), {at::tensor(added, at::kLong)});
+      given.node.inputs[1] = given.add("Unsqueeze", given.input(1), {at::tensor(added, at::kLong)});
     }
   }
   if (is_old) {
@@ -236,8 +235,7 @@ void add_prelu(Upgrade& given) {
     for (std::size_t i = 2; i < given.sizes().size(); ++i) {
       added.push_back(static_cast<std::int64_t>(i) - 1);
     }
-    given.node.inputs[1] =
-        given.add("Unsqueeze", given.input(1), {at::tensor(added, at::kLong)});
+    given.node.inputs[1] = given.add("Unsqueeze", given.input(1), {at::tensor(added, at::kLong)});
   }
   given.add();
 }

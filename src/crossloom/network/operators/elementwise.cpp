@@ -63,10 +63,8 @@ at::ScalarType scalar_type(std::int64_t onnx_type) {
 
 void add_activations(Table& table) {
   add_unary(table, "Relu", Sign::kNonNegative, [](const Tensor& x) { return at::relu(x); });
-  add_unary(
-      table, "Sigmoid", Sign::kNonNegative, [](const Tensor& x) { return at::sigmoid(x); });
-  add_unary(
-      table, "Softplus", Sign::kNonNegative, [](const Tensor& x) { return at::softplus(x); });
+  add_unary(table, "Sigmoid", Sign::kNonNegative, [](const Tensor& x) { return at::sigmoid(x); });
+  add_unary(table, "Softplus", Sign::kNonNegative, [](const Tensor& x) { return at::softplus(x); });
   add_unary(table, "Softsign", Sign::kAny, [](const Tensor& x) { return x / (1 + x.abs()); });
   add_unary(table, "HardSwish", Sign::kAny, [](const Tensor& x) { return at::hardswish(x); });
   add_unary(table, "Mish", Sign::kAny, [](const Tensor& x) { return at::mish(x); });

@@ -57,8 +57,7 @@ void add_normalisation(Table& table) {
                   }};
   table["Softmax"] = {1, 1, Sign::kNonNegative, [](Attributes& attributes) -> Compute {
                         const std::int64_t axis = attributes.integer("axis", -1);
-                        return
-                            [=](const OperatorInputs& in) { return at::softmax(in[0], axis); };
+                        return [=](const OperatorInputs& in) { return at::softmax(in[0], axis); };
                       }};
   table["LogSoftmax"] = {1, 1, Sign::kAny, [](Attributes& attributes) -> Compute {
                            const std::int64_t axis = attributes.integer("axis", -1);
