@@ -105,6 +105,57 @@ TEST(TestChip, ResultsDoNotDependOnTheBatchSizeNorOnTimesDoneBefore) {
   EXPECT_EQ(late[0].figures[0].second, all[1].figures[0].second);
 }
 
+TEST(TestChip, AttentionOnPerfectCrossbarsAgreesWithTheExactNetwork) {
+  Network network = make_network("cct4_cifar10");
+  network.initialise(Rng(1));
+  const OwnLabels task({3, 32, 32});
+  ChipPlan plan = make_plan(network, quiet_hardware());
+  for (const std::size_t node : computed_products(plan.network)) {
+    plan.computed.push_back({node, quiet_hardware()});
+  }
+  ASSERT_EQ(plan.computed.size(), 9U);  // two for each block, and the pooling of tokens
+  TestOptions options;
+  options.count = 2;
+  std::vector<ChipResult> results;
+  const Tensor inputs = task.images().slice(0, 0, 2);
+  test_chip(plan, task, {{inputs}}, options, 1, {}, [&](const auto& r) { results.push_back(r); });
+  EXPECT_EQ(results.at(0).predictions, task.score(network.forward({inputs})).predictions);
+  const std::vector<LayerQuality> layers = layer_quality(plan, {{inputs}}, 0);
+  ASSERT_EQ(layers.size(), network.products().size() + 9);
+  for (const LayerQuality& layer : layers) EXPECT_GT(layer.own, 80) << layer.name;
+  // Four heads of 32 x 256 scores: one cell of each pair is written for each example.
+  EXPECT_EQ(layers.at(network.products().size()).cells, 2 * 4 * 32 * 256);
+  EXPECT_NEAR(layers.at(network.products().size()).writes, 4 * 32 * 256, 100);
+}
+
+/// Mean squared error of the logits of a chip whose converters have `bits` and `range`.
+double error_of_ranges(std::int64_t bits, const RangeOptions& range) {
+  const Network network = make_resnet();
+  Hardware hardware;
+  hardware.dac.bits = bits;
+  hardware.adc.bits = bits;
+  hardware.adc.subtraction = PairSubtraction::kAnalog;
+  hardware.dac.range = range;
+  hardware.adc.range = range;
+  const ChipPlan plan = make_plan(network, hardware);
+  const OwnLabels task({3, 32, 32});
+  InputBatches batches;
+  for (std::int64_t i = 0; i < 12; i += 4) batches.push_back({task.images().slice(0, i, i + 4)});
+  double noise = 0;
+  for (const LayerQuality& layer : layer_quality(plan, batches, 0)) {
+    noise += std::pow(10, -layer.own / 10);
+  }
+  return noise;
+}
+
+TEST(Calibration, LearnedRangesHaveLessErrorThanPercentilesAndTheMaximum) {
+  for (const std::int64_t bits : {4, 6}) {
+    const double learned = error_of_ranges(bits, {RangePolicy::kLearned, 1, 0});
+    EXPECT_LT(learned, error_of_ranges(bits, {RangePolicy::kCalibrated, 1, 0})) << bits;
+    EXPECT_LT(learned, error_of_ranges(bits, {RangePolicy::kCalibrated, 0.9995, 0})) << bits;
+  }
+}
+
 class Calibrated : public testing::Test {
  protected:
   Calibrated() : network_(make_resnet()), task_({3, 32, 32}) {}
