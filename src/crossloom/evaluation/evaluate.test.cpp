@@ -119,7 +119,7 @@ TEST(TestChip, AttentionOnPerfectCrossbarsAgreesWithTheExactNetwork) {
   std::vector<ChipResult> results;
   const Tensor inputs = task.images().slice(0, 0, 2);
   test_chip(plan, task, {{inputs}}, options, 1, {}, [&](const auto& r) { results.push_back(r); });
-  EXPECT_EQ(results.at(0).predictions, task.score(network.forward({inputs})).predictions);
+  EXPECT_EQ(results.at(0).predictions, task.score({network.forward(inputs)}).predictions);
   const std::vector<LayerQuality> layers = layer_quality(plan, {{inputs}}, 0);
   ASSERT_EQ(layers.size(), network.products().size() + 9);
   for (const LayerQuality& layer : layers) EXPECT_GT(layer.own, 80) << layer.name;

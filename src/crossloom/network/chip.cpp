@@ -19,7 +19,7 @@ struct AnalogForward : torch::autograd::Function<AnalogForward> {
     context->saved_data["on_array"] = backward == Backward::kOnArray;
     // The noise of an on-array backward pass is that of another read.
     context->saved_data["read"] =
-        torch::IValue::make_capsule(c10::make_intrusive<ReadHolder>(read.rng.fork(1)));
+        at::IValue::make_capsule(c10::make_intrusive<ReadHolder>(read.rng.fork(1)));
     return product->forward(x, read);
   }
 
