@@ -110,8 +110,10 @@ TEST(TestChip, AttentionOnPerfectCrossbarsAgreesWithTheExactNetwork) {
   network.initialise(Rng(1));
   const OwnLabels task({3, 32, 32});
   ChipPlan plan = make_plan(network, quiet_hardware());
+  Hardware hardware = quiet_hardware();
+  hardware.dac.range = {RangePolicy::kCalibrated, 1, 0};
   for (const std::size_t node : computed_products(plan.network)) {
-    plan.computed.push_back({node, quiet_hardware()});
+    plan.computed.push_back({node, hardware});
   }
   ASSERT_EQ(plan.computed.size(), 9U);  // two for each block, and the pooling of tokens
   TestOptions options;

@@ -226,7 +226,7 @@ TensorMap Chip::state() const {
       state[std::to_string(i) + "." + name] = tensor;
     }
   }
-  state["clock"] = at::tensor(clock_, at::kDouble);
+  state["clock"] = at::scalar_tensor(clock_, at::kDouble);
   return state;
 }
 

@@ -76,7 +76,7 @@ TEST(Network, ParametersAreAsManyAsPublished) {
 TEST(Network, WeightsRoundTrip) {
   Network first = make_network("lenet_wu2023");
   first.initialise(Rng(1));
-  first.products()[1].log_scale = at::tensor(0.7F);
+  first.products()[1].log_scale = at::scalar_tensor(0.7F);
   Network second = make_network("lenet_wu2023");
   second.load_weights(first.weights(), "a test");
   const Tensor x = at::rand({3, 1, 28, 28});

@@ -167,7 +167,7 @@ class GraphWriter {
   }
 
   std::string add_number(const std::string& name, double value) {
-    add_tensor(name, at::tensor(value, at::kFloat));
+    add_tensor(name, at::scalar_tensor(value, at::kFloat));
     return name;
   }
 

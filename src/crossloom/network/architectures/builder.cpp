@@ -74,7 +74,7 @@ std::size_t self_attention(Builder& b,
   const std::size_t all = b.transpose(name + ".split", {2, 0, 3, 1, 4});
   const auto part = [&](const std::string& which, std::int64_t index) {
     const std::size_t number =
-        b.constant(name + "." + which + ".index", at::tensor(index, at::kLong));
+        b.constant(name + "." + which + ".index", at::scalar_tensor(index, at::kLong));
     b.go_back_to(all);
     return b.apply(name + "." + which, "Gather", {{"axis", 0}}, {number});
   };
@@ -83,7 +83,7 @@ std::size_t self_attention(Builder& b,
   const std::size_t key = b.transpose(name + ".key_transposed", {0, 1, 3, 2});
   const std::size_t value = part("value", 2);
   const std::size_t scale =
-      b.constant(name + ".scale", at::tensor(1 / std::sqrt(static_cast<float>(size))));
+      b.constant(name + ".scale", at::scalar_tensor(1 / std::sqrt(static_cast<float>(size))));
   b.go_back_to(query);
   b.apply(name + ".scaled", "Mul", Json::object(), {scale});
   b.apply(name + ".scores", "MatMul", Json::object(), {key});

@@ -63,7 +63,7 @@ Network vision_transformer(const std::string& name, const VitSize& size) {
   b.apply("class",
           "Gather",
           {{"axis", 1}},
-          {b.constant("class.index", at::tensor(std::int64_t{0}, at::kLong))});
+          {b.constant("class.index", at::scalar_tensor(0, at::kLong))});
   b.layer_norm("norm", channels, kEpsilon);
   b.linear("head", channels, 1000);
   return std::move(b).network();
@@ -147,10 +147,10 @@ std::size_t bert_mask(Builder& b, std::size_t mask) {
   b.apply("mask.float", "Cast", {{"to", 1}});
   b.apply("mask.wide", "Unsqueeze", Json::object(), {b.integers("mask.axes", {1, 2})});
   const std::size_t wide = b.last();
-  b.go_back_to(b.constant("mask.one", at::tensor(1.0F)));
+  b.go_back_to(b.constant("mask.one", at::scalar_tensor(1.0F)));
   b.apply("mask.absent", "Sub", Json::object(), {wide});
   const std::size_t huge =
-      b.constant("mask.huge", at::tensor(std::numeric_limits<float>::lowest()));
+      b.constant("mask.huge", at::scalar_tensor(std::numeric_limits<float>::lowest()));
   return b.apply("mask", "Mul", Json::object(), {huge});
 }
 
@@ -176,7 +176,7 @@ std::size_t bert_attention(Builder& b,
   b.apply(name + ".self.scaled",
           "Mul",
           Json::object(),
-          {b.constant(name + ".self.scale", at::tensor(0.125F))});
+          {b.constant(name + ".self.scale", at::scalar_tensor(0.125F))});
   b.add_to(name + ".self.masked", mask);
   b.apply(name + ".self.softmax", "Softmax");
   b.apply(name + ".self.mix", "MatMul", Json::object(), {value});
@@ -218,8 +218,10 @@ Network bert(const std::string& name, const BertSize& size) {
   for (const std::int64_t which : {0, 1}) {
     const std::string side = which == 0 ? "start_logits" : "end_logits";
     b.go_back_to(logits);
-    b.output(
-        b.apply(side, "Gather", {{"axis", 2}}, {b.constant(side + ".index", at::tensor(which))}));
+    b.output(b.apply(side,
+                     "Gather",
+                     {{"axis", 2}},
+                     {b.constant(side + ".index", at::scalar_tensor(which, at::kLong))}));
   }
   return std::move(b).network();
 }

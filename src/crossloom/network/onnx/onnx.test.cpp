@@ -61,7 +61,7 @@ class ModelBuilder {
     return tensor(name, at::tensor(values, at::kLong));
   }
   ModelBuilder& number(const std::string& name, double value) {
-    return tensor(name, at::tensor(value));
+    return tensor(name, at::scalar_tensor(value));
   }
 
   ModelBuilder& node(const std::string& kind,
@@ -633,7 +633,7 @@ TEST_P(OnnxRoundTrip, KeepsLogitsNamesAndScaling) {
   for (Parameter& parameter : network.parameters()) {
     if (parameter.is_trainable) parameter.value = rng.uniform(parameter.value.sizes()) + 0.5;
   }
-  network.products()[0].log_scale = at::tensor(0.3F);
+  network.products()[0].log_scale = at::scalar_tensor(0.3F);
   const std::string bytes = serialise_onnx(network);
   ::onnx::ModelProto model;
   ASSERT_TRUE(model.ParseFromString(bytes));

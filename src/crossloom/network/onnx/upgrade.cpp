@@ -296,9 +296,9 @@ void add_constant(Upgrade& given) {
   if (tensor != given.node.tensors.end()) {
     value = tensor->second;
   } else if (given.has("value_float")) {
-    value = at::tensor(attributes.real("value_float", 0), at::kFloat);
+    value = at::scalar_tensor(attributes.real("value_float", 0), at::kFloat);
   } else if (given.has("value_int")) {
-    value = at::tensor(attributes.integer("value_int", 0), at::kLong);
+    value = at::scalar_tensor(attributes.integer("value_int", 0), at::kLong);
   } else if (given.has("value_floats")) {
     value = at::tensor(numbers("value_floats").get<std::vector<double>>(), at::kFloat);
   } else if (given.has("value_ints")) {
@@ -353,7 +353,7 @@ void add_pad(Upgrade& given) {
     given.move_to_input("pads", 1);
     const double value = given.attributes().real("value", 0);
     given.drop("value");
-    if (value != 0) given.set_input(2, at::tensor(value, at::kFloat));
+    if (value != 0) given.set_input(2, at::scalar_tensor(value, at::kFloat));
   }
   given.add();
 }

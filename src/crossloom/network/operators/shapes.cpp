@@ -211,7 +211,7 @@ void add_shape_arithmetic(Table& table) {
                     }};
   table["Size"] = {1, 1, Sign::kNonNegative, [](Attributes&) -> Compute {
                      return [](const OperatorInputs& in) {
-                       return at::tensor(in[0].numel(), at::kLong);
+                       return at::scalar_tensor(in[0].numel(), at::kLong);
                      };
                    }};
   // The value is a number; ONNX gives it as a tensor of one element.
