@@ -39,7 +39,7 @@ Tensor square_of(const Tensor& v) {
 /// 62.5 to 110 uS, and extended to 50–225 uS. Retention and read noise were not given and are not
 /// modelled.
 /// Source: V. Milo et al., "Accurate program/verify schemes of resistive switching memory (RRAM)
-/// for in-memory neural network circuits", IEEE TED 2021, doi:10.1109/TED.2021.3089995; as fitted
+/// for in-memory neural network circuits", IEEE TED 2021; as fitted
 /// in CrossSim, `RRAM_Milo.py`.
 class Hfo2Milo2021 final : public DeviceModel {
  public:
