@@ -40,8 +40,8 @@ Tensor state_of(const Tensor& g, double celsius) {
 /// The spread of A_3, and the SET and RESET pulses (eight bins of twenty coefficients) are not
 /// modelled: a write leaves the spread from device to device. Retention is not given.
 /// Source: H. Nili et al., "Comprehensive compact phenomenological modeling of integrated
-/// metal-oxide memristors", IEEE Trans. Nanotechnology 2020, ieeexplore.ieee.org/document/9047174; as in
-/// github.com/caixunshiren/pytorch-metal-oxide-memristor-crossbar, `memristor/params.yaml`.
+/// metal-oxide memristors", IEEE Trans. Nanotechnology 2020, ieeexplore.ieee.org/document/9047174;
+/// as in github.com/caixunshiren/pytorch-metal-oxide-memristor-crossbar, `memristor/params.yaml`.
 class AloxTiox final : public DeviceModel {
  public:
   void describe(ParamList& params) override {

@@ -28,7 +28,8 @@ constexpr LinearSpread kWideSpread = {0.01129027, 0.01121854};
 /// xi is one deviate per cell and write. The drift was fitted to cells of 50 uS at times from 1 s;
 /// before, it is brought up linearly from nothing (assumption). Below 1 uS the read noise is zero.
 /// Source: D. F. Falcone et al., on-chip training and inference with CMO/HfOx ReRAM, 2025,
-/// arXiv:2502.04524; coefficients as in IBM's aihwkit, `inference/noise/reram.py` (the code, all in uS).
+/// arXiv:2502.04524; coefficients as in IBM's aihwkit, `inference/noise/reram.py` (the code, all in
+/// uS).
 class CmoHfoxFalcone2025 final : public DeviceModel {
  public:
   void describe(ParamList& params) override {

@@ -23,8 +23,8 @@ struct BenchmarkRow {
 
 /// Source: the manual of MLP+NeuroSim V3.0, table of synaptic devices. Where it says "< 1 %" for
 /// the spread, 1 % is taken (an upper bound). The spread of taox_hfox is not in the table
-/// (assumption: 3.7 %, not checked against the paper). hzo_fefet: its energy is that of charging the
-/// gate.
+/// (assumption: 3.7 %, not checked against the paper). hzo_fefet: its energy is that of charging
+/// the gate.
 constexpr BenchmarkRow kBenchmark[] = {
     {"ag_si", 97, 2.4, -4.88, 26e6, 12.5, 0.035, {64e-12, 49e-12}},
     {"taox_tio2", 102, 1.85, -1.79, 5e6, 2, 0.01, {54e-9, 13.5e-9}},

@@ -118,8 +118,8 @@ Drift drift_at(const Snapshot& day, const Tensor& i) {
 /// that of 1400 nA (assumption). The nearly exponential dependence of the current on the gate
 /// voltage, the write pulses and temperature are not modelled.
 /// Source: V. Agrawal et al., "Subthreshold operation of SONOS analog memory to enable accurate
-/// low-power neural network inference", IEDM 2022, ieeexplore.ieee.org/document/10019564; Fig. 10 and
-/// 11 as fitted in CrossSim, `SONOS.py`.
+/// low-power neural network inference", IEDM 2022, ieeexplore.ieee.org/document/10019564; Fig. 10
+/// and 11 as fitted in CrossSim, `SONOS.py`.
 class Sonos40nm final : public DeviceModel {
  public:
   void describe(ParamList& params) override {
