@@ -1,20 +1,12 @@
 #include "crossloom/device/device.h"
 
+#include <limits>
+
 #include "crossloom/core/units.h"
+#include "crossloom/device/selection.h"
 
 namespace crossloom {
 namespace {
-
-/// `changed` at the cells `index`, `tensor` elsewhere; `index` counts the cells of the flat block.
-Tensor scatter(const Tensor& tensor, const Tensor& index, const Tensor& changed) {
-  Tensor result = tensor.clone();
-  result.view(-1).index_copy_(0, index, changed.to(tensor.scalar_type()));
-  return result;
-}
-
-Tensor gather(const Tensor& tensor, const Tensor& index) {
-  return tensor.reshape(-1).index_select(0, index);
-}
 
 /// Whether all cells have one value in common, kept once.
 bool is_shared(const Tensor& tensor) {
@@ -28,47 +20,71 @@ bool shares(const Tensor& tensor, double value) {
   return is_shared(tensor) && tensor.as_strided({1}, {1}).item<double>() == value;
 }
 
-/// What a write of the cells `index` leaves in `cells`, whatever kind of write it was.
-struct Written {
-  Tensor g_target;    // [n]  S
-  Tensor g_written;   // [n]  S
-  Tensor num_writes;  // [n]  1
-  double clock;       // [s]
-};
+Tensor write_times(const Cells& cells, const Selection& chosen, std::int64_t count, double clock) {
+  if (shares(cells.written_at, clock)) return cells.written_at;
+  const Tensor now = at::full({1}, clock, at::kDouble);
+  if (count == cells.written_at.numel()) return now.expand(cells.written_at.sizes());
+  return chosen.scatter(cells.written_at, now.expand({count}));
+}
 
-void record(Cells& cells, const Tensor& index, const Written& written, const Latents& drawn) {
-  cells.g_target = scatter(cells.g_target, index, written.g_target);
-  cells.g_written = scatter(cells.g_written, index, written.g_written);
-  if (!shares(cells.written_at, written.clock)) {
-    cells.written_at =
-        scatter(cells.written_at, index, at::full(index.sizes(), written.clock, at::kDouble));
-  }
-  cells.write_count =
-      scatter(cells.write_count, index, gather(cells.write_count, index) + written.num_writes);
-  for (const auto& [name, deviates] : drawn) {
-    cells.latent[name] = scatter(cells.latent.at(name), index, deviates);
+Tensor window_of(const Selection& chosen, const Cells& cells) {
+  return shares(cells.window, 1) ? at::ones({1}) : chosen.gather(cells.window);
+}
+
+Latents gather_all(const Selection& chosen,
+                   const Latents& latent,
+                   const std::vector<std::string>& names) {
+  Latents gathered;
+  for (const std::string& name : names) gathered[name] = chosen.gather(latent.at(name));
+  return gathered;
+}
+
+void scatter_all(Latents& latent, const Selection& chosen, const Latents& changed) {
+  for (const auto& [name, values] : changed) {
+    latent[name] = chosen.scatter(latent.at(name), values);
   }
 }
 
 }  // namespace
+
+/// The chosen cells before a write.
+struct Device::Start {
+  Tensor g;         // [n]  S  undefined when nobody asks
+  Tensor window;    // [n] or [1]  1
+  Tensor is_sound;  // [n] or [1]  bool
+};
+
+/// What a write leaves in the chosen cells, whatever kind of write it was.
+struct Device::Written {
+  Tensor g;           // [n]  S
+  Tensor num_writes;  // [n]  1
+  Tensor num_resets;  // [n]  1  of these; undefined when nobody asks
+};
 
 Device::Device(const std::string& name)
     : name_(name), model_(Registry<DeviceModel>::instance().create(name)) {}
 
 void Device::describe(ParamList& params) {
   model_->describe(params);
-  params.add("p_stuck_on", p_stuck_on_, {0, 1}, "1", "probability that a cell is fixed at g_max");
-  params.add("p_stuck_off", p_stuck_off_, {0, 1}, "1", "probability that a cell is fixed at g_min");
+  model_->describe_environment(params);
+  faults_.describe(params);
   params.add("sigma_d2d",
              sigma_d2d_,
              {0, 1},
              "1",
              "relative spread, from cell to cell, of the conductances a cell can be brought to");
-  params.add("pulse_step",
-             pulse_step_,
+  params.add("sigma_die",
+             sigma_die_,
              {0, 1},
-             "S",
-             "mean change of conductance per blind pulse; 0 = one level (assumption)");
+             "1",
+             "the same from die to die: one factor for all cells of a chip");
+  params.add(
+      "pulse_step",
+      pulse_step_,
+      {0, 1},
+      "S",
+      "mean change of conductance per blind pulse, unless the model has a law of its own; 0 = "
+      "one level (assumption)");
   params.add("sigma_c2c",
              sigma_c2c_,
              {0, 10},
@@ -76,6 +92,22 @@ void Device::describe(ParamList& params) {
              "spread of the change from one blind pulse to the next, relative to pulse_step");
   params.add(
       "read_noise_scale", read_noise_scale_, {0, 10}, "1", "multiplies the read noise; 0 = off");
+  params.add_choice<Programming>(
+      "programming",
+      programming_,
+      {{"statistical", Programming::kStatistical}, {"write_verify", Programming::kWriteVerify}},
+      "a write as what it leaves behind, or pulse by pulse with a read "
+      "after each");
+  params.add("verify_tolerance",
+             verify_tolerance_,
+             {0, 1},
+             "S",
+             "distance from the target at which write–verify stops; 0 = one pulse");
+  params.add("max_trials", max_trials_, {1, 100000}, "1", "most pulses of one write–verify");
+  telegraph_.describe(params);
+  retention_.describe(params);
+  params.add("energy_set", energy_set_, {0, 1}, "J", "of a SET pulse; 0 = what the model says");
+  params.add("energy_reset", energy_reset_, {0, 1}, "J", "of a RESET pulse; 0 = as the model says");
 }
 
 void Device::validate() const {
@@ -85,16 +117,20 @@ void Device::validate() const {
         "the device " + name_ + " has no range (g_min = " + format_quantity(g_min, "S") +
         " is not below g_max = " + format_quantity(g_max, "S") + "); give g_min < g_max");
   }
-  if (p_stuck_on_ + p_stuck_off_ > 1) {
-    throw ConfigError(
-        "p_stuck_on + p_stuck_off = " + format_quantity(p_stuck_on_ + p_stuck_off_, "1") +
-        " (a cell cannot be stuck with a probability above 1); lower one of them");
-  }
+  faults_.validate();
 }
 
 double Device::level_step() const {
   const auto [g_min, g_max] = range();
   return num_levels() > 1 ? (g_max - g_min) / static_cast<double>(num_levels() - 1) : 0;
+}
+
+Device Device::on_die(const Rng& chip) const {
+  Device device = *this;
+  if (sigma_die_ == 0) return device;
+  Rng rng = chip.fork(std::numeric_limits<std::uint64_t>::max());  // no layer has this number
+  device.die_ = std::max(0.0, 1 + sigma_die_ * rng.normal({1}).item<double>());
+  return device;
 }
 
 Cells Device::make_cells(at::IntArrayRef sizes, const Rng& rng) const {
@@ -105,18 +141,18 @@ Cells Device::make_cells(at::IntArrayRef sizes, const Rng& rng) const {
   cells.g_target = cells.g_written.clone();
   cells.written_at = at::zeros({1}, at::kDouble).expand(sizes);
   cells.write_count = at::zeros(sizes, at::kInt);
-  const Tensor deviates = variation.normal(sizes);
-  // What all cells have in common takes no memory.
-  cells.window = sigma_d2d_ > 0 ? (1 + sigma_d2d_ * deviates).clamp_min(0)
-                                : at::ones({1}, deviates.options()).expand(sizes);
+  if (sigma_d2d_ > 0) {
+    cells.window = die_ * (1 + sigma_d2d_ * variation.normal(sizes)).clamp_min(0);
+  } else {
+    variation.advance();
+    cells.window = at::full({1}, die_, at::kFloat).expand(sizes);
+  }
   cells.latent = model_->born_with(sizes, variation);
   for (auto& [name, tensor] : model_->drawn_at_write(sizes, variation)) cells.latent[name] = tensor;
-  if (p_stuck_on_ + p_stuck_off_ == 0) {
-    cells.fault = at::zeros({1}, at::kChar).expand(sizes);
-    return cells;
-  }
-  const Tensor u = fault.uniform(sizes);
-  cells.fault = u.lt(p_stuck_on_).to(at::kChar) - u.ge(1 - p_stuck_off_).to(at::kChar);
+  telegraph_.make(cells.latent, sizes, variation);
+  retention_.make(cells.latent, sizes, variation);
+  if (energy().set + energy().reset > 0) cells.latent["num_resets"] = at::zeros(sizes, at::kInt);
+  faults_.make(cells, sizes, fault);
   return cells;
 }
 
@@ -130,31 +166,118 @@ void Device::write(
       mask.sizes(),
       " do not fit cells of shape ",
       cells.g_written.sizes());
-  const Tensor index = mask.reshape(-1).nonzero().squeeze(1);
-  if (index.numel() == 0) return;
+  const Selection chosen(mask);
+  if (chosen.is_empty()) return;
   const auto [g_min, g_max] = range();
-  const Tensor window = gather(cells.window, index);
-  const Tensor wanted = gather(g_target, index).to(at::kFloat);
+  const Tensor window = window_of(chosen, cells);
+  const Tensor wanted = chosen.gather(g_target).to(at::kFloat, false, true);
   const Tensor reachable = at::min(at::max(wanted, g_min * window), g_max * window);
-  const Tensor g = model_->program(reachable, rng);
-  record(cells,
-         index,
-         {wanted, g, at::ones_like(wanted), clock},
-         model_->drawn_at_write(index.sizes(), rng));
+  const bool needs_start =
+      programming_ == Programming::kWriteVerify || cells.latent.count("num_resets") > 0;
+  const Start start = {
+      needs_start ? chosen.gather(settled(cells, clock)) : Tensor(),
+      window,
+      shares(cells.fault, 0) ? at::ones({1}, at::kBool) : chosen.gather(cells.fault).eq(0)};
+  Latents own = gather_all(chosen, cells.latent, model_->written_with());
+  const Written written = programming_ == Programming::kWriteVerify
+                              ? verified(start, reachable, own, rng)
+                              : statistical(start, reachable, own, rng);
+  scatter_all(cells.latent, chosen, own);
+  record(cells, chosen, wanted, written, clock);
+  scatter_all(cells.latent, chosen, model_->drawn_at_write(wanted.sizes(), rng));
+}
+
+Device::Written Device::statistical(const Start& start,
+                                    const Tensor& reachable,
+                                    Latents& own,
+                                    Rng& rng) const {
+  const Tensor g = model_->program(reachable, own, rng);
+  return {g, at::ones({1}).expand(g.sizes()), start.g.defined() ? g.lt(start.g) : Tensor()};
+}
+
+Device::Written Device::verified(const Start& start,
+                                 const Tensor& reachable,
+                                 Latents& own,
+                                 Rng& rng) const {
+  const double tolerance = verify_tolerance_ > 0 ? verify_tolerance_ : pulse_step();
+  const Tensor just_written = at::zeros({1}, at::kDouble);
+  Written written = {start.g, at::zeros_like(start.g), at::zeros_like(start.g)};
+  for (std::int64_t trial = 0; trial < max_trials_; ++trial) {
+    const Tensor sigma = read_noise_scale_ * model_->read_sigma(written.g, just_written);
+    const Tensor missing = reachable - (written.g + sigma * rng.normal(reachable.sizes()));
+    const Tensor pulse = missing.sign() * missing.abs().gt(tolerance);
+    if (!pulse.any().item<bool>()) break;
+    const Tensor moves = pulse.ne(0).logical_and(start.is_sound);
+    written.g = at::where(moves, pulsed(written.g, pulse, start.window, own, rng), written.g);
+    written.num_writes = written.num_writes + pulse.abs();
+    written.num_resets = written.num_resets + pulse.lt(0);
+  }
+  return written;
+}
+
+double Device::pulse_step() const {
+  const double step = pulse_step_ > 0 ? pulse_step_ : level_step();
+  if (step == 0) {
+    throw ConfigError("the device " + name_ +
+                      " is pulsed without a step (it has no levels, and no law of its own); give "
+                      "device.pulse_step");
+  }
+  return step;
+}
+
+/// Conductances [S] of cells of `g` [S] after `count` pulses each.
+Tensor Device::pulsed(
+    const Tensor& g, const Tensor& count, const Tensor& window, Latents& own, Rng& rng) const {
+  const Tensor by_model = model_->pulse(g / window, count, own, rng);
+  if (by_model.defined()) return by_model * window;
+  const auto [g_min, g_max] = range();
+  const Tensor spread = sigma_c2c_ * count.abs().sqrt() * rng.normal(count.sizes());
+  const Tensor moved = g + pulse_step() * window * (count + spread);
+  return at::min(at::max(moved, g_min * window), g_max * window);
 }
 
 void Device::pulse(Cells& cells, const Tensor& num_pulses, double clock, Rng& rng) const {
-  const Tensor index = num_pulses.reshape(-1).nonzero().squeeze(1);
-  if (index.numel() == 0) return;
-  const auto [g_min, g_max] = range();
-  const double step = pulse_step_ > 0 ? pulse_step_ : level_step();
-  TORCH_CHECK(step > 0, "blind pulses need a pulse_step, the device ", name_, " has no levels");
-  const Tensor count = gather(num_pulses, index).to(at::kFloat);
-  const Tensor window = gather(cells.window, index);
-  const Tensor spread = sigma_c2c_ * count.abs().sqrt() * rng.normal(count.sizes());
-  const Tensor moved = gather(conductance(cells, clock), index) + step * window * (count + spread);
-  const Tensor g = at::min(at::max(moved, g_min * window), g_max * window);
-  record(cells, index, {g, g, count.abs(), clock}, model_->drawn_at_write(index.sizes(), rng));
+  const Selection chosen(num_pulses.ne(0));
+  if (chosen.is_empty()) return;
+  const Tensor count = chosen.gather(num_pulses).to(at::kFloat);
+  Latents own = gather_all(chosen, cells.latent, model_->written_with());
+  const Tensor start = chosen.gather(settled(cells, clock));
+  const Tensor g = pulsed(start, count, window_of(chosen, cells), own, rng);
+  scatter_all(cells.latent, chosen, own);
+  record(cells, chosen, g, {g, count.abs(), (-count).clamp_min(0)}, clock);
+  scatter_all(cells.latent, chosen, model_->drawn_at_write(g.sizes(), rng));
+}
+
+void Device::record(Cells& cells,
+                    const Selection& chosen,
+                    const Tensor& wanted,
+                    const Written& written,
+                    double clock) const {
+  cells.g_target = chosen.scatter(cells.g_target, wanted);
+  cells.g_written = chosen.scatter(cells.g_written, written.g);
+  cells.written_at = write_times(cells, chosen, wanted.numel(), clock);
+  cells.write_count =
+      chosen.scatter(cells.write_count, chosen.gather(cells.write_count) + written.num_writes);
+  const auto resets = cells.latent.find("num_resets");
+  if (resets != cells.latent.end()) {
+    resets->second =
+        chosen.scatter(resets->second, chosen.gather(resets->second) + written.num_resets);
+  }
+  if (faults_.wears_out()) faults_.wear_out(cells);
+}
+
+PulseEnergy Device::energy() const {
+  const PulseEnergy of_model = model_->pulse_energy();
+  return {energy_set_ > 0 ? energy_set_ : of_model.set,
+          energy_reset_ > 0 ? energy_reset_ : of_model.reset};
+}
+
+double Device::write_energy(const Cells& cells) const {
+  const auto resets = cells.latent.find("num_resets");
+  if (resets == cells.latent.end()) return 0;
+  const double num_resets = resets->second.sum().item<double>();
+  const double num_writes = cells.write_count.sum().item<double>();
+  return energy().set * (num_writes - num_resets) + energy().reset * num_resets;
 }
 
 /// [...], or of one element that stands for all cells when they were written at the same time.
@@ -163,28 +286,46 @@ Tensor Device::elapsed(const Cells& cells, double clock) const {
   const Tensor written_at =
       is_shared(cells.written_at) ? cells.written_at.as_strided(one, one) : cells.written_at;
   const Tensor elapsed = clock - written_at;
-  const double longest = elapsed.numel() > 0 ? elapsed.max().item<double>() : 0;
-  if (longest > model_->max_elapsed()) {
-    throw ConfigError("the retention of " + name_ + " is asked for at " +
-                      format_quantity(longest, "s") + " (measured up to " +
-                      format_quantity(model_->max_elapsed(), "s") + "); ask for an earlier time");
-  }
   TORCH_CHECK(elapsed.numel() == 0 || elapsed.min().item<double>() >= 0,
               "the clock of a chip cannot go back before a write");
   return elapsed;
 }
 
-Tensor Device::conductance(const Cells& cells, double clock) const {
+/// `elapsed` [s] at the temperature of the chip as the model's ageing counts it.
+Tensor Device::aged_time(const Tensor& elapsed) const {
+  const double acceleration = retention_.acceleration(model_->temperature());
+  const Tensor time = acceleration == 1 ? elapsed : elapsed * acceleration;
+  const double longest = time.numel() > 0 ? time.max().item<double>() : 0;
+  if (longest > model_->max_elapsed()) {
+    throw ConfigError("the retention of " + name_ + " is asked for at " +
+                      format_quantity(longest, "s") + " (measured up to " +
+                      format_quantity(model_->max_elapsed(), "s") + "); ask for an earlier time");
+  }
+  return time;
+}
+
+/// Conductances without what comes and goes by itself (telegraph noise).
+Tensor Device::settled(const Cells& cells, double clock) const {
+  const Tensor time = elapsed(cells, clock);
+  const Tensor aged = model_->age(cells.g_target, cells.g_written, aged_time(time), cells.latent);
+  if (!retention_.is_on()) return with_faults(aged.clamp_min(0), cells);
+  return with_faults(
+      retention_.apply(aged, time, cells.latent, range().g_max, model_->temperature()).clamp_min(0),
+      cells);
+}
+
+Tensor Device::with_faults(const Tensor& g, const Cells& cells) const {
+  if (shares(cells.fault, 0)) return g;
   const auto [g_min, g_max] = range();
-  const Tensor aged =
-      model_->age(cells.g_target, cells.g_written, elapsed(cells, clock), cells.latent)
-          .clamp_min(0);
-  if (shares(cells.fault, 0)) return aged;
-  const Tensor on = cells.fault.eq(1);
-  const Tensor off = cells.fault.eq(-1);
-  return at::where(on,
-                   at::scalar_tensor(g_max, aged.options()),
-                   at::where(off, at::scalar_tensor(g_min, aged.options()), aged));
+  return at::where(cells.fault.eq(1),
+                   at::scalar_tensor(g_max, g.options()),
+                   at::where(cells.fault.eq(-1), at::scalar_tensor(g_min, g.options()), g));
+}
+
+Tensor Device::conductance(const Cells& cells, double clock) const {
+  const Tensor g = settled(cells, clock);
+  if (!telegraph_.is_on()) return g;
+  return with_faults((g + telegraph_.offset(cells.latent, clock)).clamp_min(0), cells);
 }
 
 Tensor Device::read_sigma(const Cells& cells, double clock) const {

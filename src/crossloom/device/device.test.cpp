@@ -1,28 +1,11 @@
-#include "crossloom/device/device.h"
-
 #include <cmath>
 
 #include <gtest/gtest.h>
 
+#include "crossloom/device/device_testing.h"
+
 namespace crossloom {
 namespace {
-
-Device make_device(const std::string& name, const Json& values) {
-  Device device(name);
-  ParamList params;
-  device.describe(params);
-  params.assign(values);
-  device.validate();
-  return device;
-}
-
-Tensor all(std::int64_t n) {
-  return at::ones({n}, at::kBool);
-}
-
-double mean_of(const Tensor& x) {
-  return x.to(at::kDouble).mean().item<double>();
-}
 
 TEST(Device, StuckCellsAppearWithTheirProbabilityAndIgnoreWrites) {
   const std::int64_t n = 200000;

@@ -2,6 +2,14 @@
 
 namespace crossloom {
 
+void DeviceModel::describe_environment(ParamList& params) {
+  params.add("temperature",
+             temperature_,
+             {200, 600},
+             "K",
+             "where the chip is kept and read; laws that know of it say so");
+}
+
 Tensor DeviceModel::pristine(at::IntArrayRef sizes, Rng& /*rng*/) const {
   return at::full(sizes, range().g_min, at::kFloat);
 }
@@ -11,6 +19,13 @@ Latents DeviceModel::born_with(at::IntArrayRef /*sizes*/, Rng& /*rng*/) const {
 }
 
 Latents DeviceModel::drawn_at_write(at::IntArrayRef /*sizes*/, Rng& /*rng*/) const {
+  return {};
+}
+
+Tensor DeviceModel::pulse(const Tensor& /*g*/,
+                          const Tensor& /*num_pulses*/,
+                          Latents& /*latent*/,
+                          Rng& /*rng*/) const {
   return {};
 }
 

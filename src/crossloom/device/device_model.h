@@ -3,6 +3,7 @@
 #include <limits>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "crossloom/core/params.h"
 #include "crossloom/core/random.h"
@@ -20,6 +21,12 @@ struct ConductanceRange {
 /// Per-cell quantities of a model by name, each of the shape of the block.
 using Latents = std::map<std::string, Tensor>;
 
+/// Energy of one pulse [J].
+struct PulseEnergy {
+  double set = 0;
+  double reset = 0;
+};
+
 /// The laws of one kind of memristive cell: written, left alone, read.
 ///
 /// Each method maps tensors of one shape [...] to a new tensor of that shape; a time may be of one
@@ -33,6 +40,9 @@ class DeviceModel {
 
   /// Declare the parameters of this model.
   virtual void describe(ParamList& params) = 0;
+
+  /// Declare where the cells work; the same for every model.
+  void describe_environment(ParamList& params);
 
   virtual ConductanceRange range() const = 0;
 
@@ -48,8 +58,20 @@ class DeviceModel {
   /// Standard normal deviates drawn anew at each write and kept until the next. Default: none.
   virtual Latents drawn_at_write(at::IntArrayRef sizes, Rng& rng) const;
 
-  /// Conductance [S] right after writing towards `g_target` [S].
-  virtual Tensor program(const Tensor& g_target, Rng& rng) const = 0;
+  /// Names of the quantities of `born_with` that `program` and `pulse` read or replace.
+  virtual std::vector<std::string> written_with() const { return {}; }
+
+  /// Conductance [S] right after writing towards `g_target` [S] cells of the quantities `latent`,
+  /// which a write may replace.
+  virtual Tensor program(const Tensor& g_target, Latents& latent, Rng& rng) const = 0;
+
+  /// Conductance [S] of cells of `g` [S] after blind pulses: `num_pulses` [1] SET pulses where
+  /// positive, RESET pulses where negative, none where 0. Undefined where the model has no law of
+  /// its own: `Device` then moves the cells by equal steps.
+  virtual Tensor pulse(const Tensor& g, const Tensor& num_pulses, Latents& latent, Rng& rng) const;
+
+  /// Of one pulse; zero where nothing is known.
+  virtual PulseEnergy pulse_energy() const { return {}; }
 
   /// Conductance [S] `elapsed` [s] after it was written. Identity where `elapsed` is 0; called
   /// again with a longer time it goes on along the same trajectory.
@@ -71,6 +93,12 @@ class DeviceModel {
 
   /// Which current a voltage drives. Default: linear.
   virtual IvLaw iv_law() const { return linear_law(); }
+
+  /// Where the cells work [K].
+  double temperature() const { return temperature_; }
+
+ private:
+  double temperature_ = 300;
 };
 
 template <class Model>

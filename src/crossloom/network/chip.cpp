@@ -94,7 +94,9 @@ Chip::Chip(const Network& network,
     has_tracked_ranges_ |= is_tracked(placement.hardware);
     const InputSign sign =
         network.has_signed_input(i) ? InputSign::kSigned : InputSign::kNonNegative;
-    products_.emplace_back(placement.hardware,
+    Hardware hardware = placement.hardware;
+    hardware.device = hardware.device.on_die(Rng(seed).fork(number));
+    products_.emplace_back(hardware,
                            network.products()[i].geometry,
                            sign,
                            placement.w_max,

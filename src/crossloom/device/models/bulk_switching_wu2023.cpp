@@ -53,7 +53,7 @@ class BulkSwitchingWu2023 final : public DeviceModel {
     return g_min_ + (std::max(g_pristine_max_, g_min_) - g_min_) * rng.uniform(sizes);
   }
 
-  Tensor program(const Tensor& g_target, Rng& rng) const override {
+  Tensor program(const Tensor& g_target, Latents& /*latent*/, Rng& rng) const override {
     const Tensor error = programming_offset_ + programming_noise_ * rng.normal(g_target.sizes());
     return (g_target + error).clamp_min(0);
   }

@@ -55,7 +55,7 @@ class HfoxNeurramWan2022 final : public DeviceModel {
     return {{"relaxation", rng.normal(sizes)}};
   }
 
-  Tensor program(const Tensor& g_target, Rng& rng) const override {
+  Tensor program(const Tensor& g_target, Latents& /*latent*/, Rng& rng) const override {
     return (g_target + sigma(kAfterSecond, g_target) * rng.normal(g_target.sizes())).clamp_min(0);
   }
 

@@ -20,7 +20,7 @@ class Ideal final : public DeviceModel {
 
   std::int64_t num_levels() const override { return num_levels_; }
 
-  Tensor program(const Tensor& g_target, Rng& /*rng*/) const override {
+  Tensor program(const Tensor& g_target, Latents& /*latent*/, Rng& /*rng*/) const override {
     return g_target.clamp(g_min_, g_max_);
   }
 

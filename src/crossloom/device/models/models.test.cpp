@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "crossloom/device/device.h"
+#include "crossloom/device/device_testing.h"
 
 namespace crossloom {
 namespace {
@@ -24,6 +24,158 @@ Moments after_write(const std::string& name, double g_target, double clock, std:
   device.write(cells, at::ones({n}, at::kBool), at::full({n}, g_target), 0, rng);
   const Tensor g = device.conductance(cells, clock).to(at::kDouble);
   return {g.mean().item<double>(), g.std().item<double>()};
+}
+
+// Part 2.2 (c) of the mathematics: mean shift and spread in uS.
+TEST(CmoHfoxFalcone2025, DriftIsThatOfTheTable) {
+  const std::int64_t n = 200000;
+  const Device device = make_device("cmo_hfox_falcone2025", {{"programming_noise_scale", 0}});
+  const Cells cells = written_cells(device, n, 50e-6, 20);
+  struct {
+    double clock, shift, spread;
+  } const table[] = {{3600, -0.73, 0.76}, {kDay, -1.01, 0.89}, {3650 * kDay, -1.74, 1.23}};
+  for (const auto& row : table) {
+    const Tensor change = (device.conductance(cells, row.clock) - 50e-6) * 1e6;
+    EXPECT_NEAR(mean_of(change), row.shift, 0.005 + 5 * row.spread / std::sqrt(n));
+    EXPECT_NEAR(std_of(change), row.spread, 0.005 + 5 * row.spread / std::sqrt(2.0 * n));
+  }
+}
+
+TEST(CmoHfoxFalcone2025, WritesSpreadByTheAcceptedDistance) {
+  const std::int64_t n = 100000;
+  struct {
+    const char* acceptance;
+    double sigma;
+  } const table[] = {{"0.2%", 0.00106879 * 50 + 0.00081107}, {"2%", 0.01129027 * 50 + 0.01121854}};
+  for (const auto& row : table) {
+    const Device device = make_device("cmo_hfox_falcone2025", {{"acceptance", row.acceptance}});
+    const Cells cells = written_cells(device, n, 50e-6, 21);
+    EXPECT_NEAR(std_of(device.conductance(cells, 0)) * 1e6,
+                row.sigma,
+                1e-5 + 5 * row.sigma / std::sqrt(2.0 * n));
+  }
+}
+
+TEST(CmoHfoxFalcone2025, ReadNoiseGrowsWithConductanceAndTime) {
+  const Device device("cmo_hfox_falcone2025");
+  const Cells cells = written_cells(device, 1, 50e-6, 22);
+  const double g = device.conductance(cells, kDay).item<double>() * 1e6;
+  const double expected =
+      0.02773 * std::log10(g) * std::sqrt(std::log((kDay + 1e-6) / 2e-6)) * 1e-6;
+  EXPECT_NEAR(device.read_sigma(cells, kDay).item<double>(), expected, 1e-5 * expected);
+}
+
+TEST(Hfo2Milo2021, WritesSpreadLessAtHighConductance) {
+  const std::int64_t n = 100000;
+  for (const double g : {50e-6, 225e-6}) {
+    const double sigma = 4.782e-6 - 0.009107 * g;
+    const Moments moments = after_write("hfo2_milo2021", g, 0, n);
+    EXPECT_NEAR(moments.sigma, sigma, 5 * sigma / std::sqrt(2.0 * n));
+    EXPECT_NEAR(moments.mean, g, 5 * sigma / std::sqrt(n));
+  }
+}
+
+IvLaw law_of(const std::string& name) {
+  return Registry<DeviceModel>::instance().create(name)->iv_law();
+}
+
+/// Curvature b [1/V] of the sinh that has the cubic term of the odd part of the current.
+double curvature_of(const IvLaw& law, double g) {
+  const double v = 0.01;
+  const Tensor cell = at::full({1}, g, at::kDouble);
+  const auto odd = [&](double at_v) {
+    const Tensor up = current(law, cell, at::full({1}, at_v, at::kDouble));
+    const Tensor down = current(law, cell, at::full({1}, -at_v, at::kDouble));
+    return (up - down).item<double>() / 2;
+  };
+  const double cubic = (odd(2 * v) - 2 * odd(v)) / (6 * v * v * v);
+  const double linear = odd(v) / v - cubic * v * v;
+  return std::sqrt(6 * std::max(cubic, 0.0) / linear);
+}
+
+TEST(Hfo2Milo2021, CurrentHasThePublishedOddAndEvenParts) {
+  const IvLaw law = law_of("hfo2_milo2021");
+  EXPECT_NEAR(curvature_of(law, 62.5e-6), 0.95, 0.005);
+  EXPECT_NEAR(curvature_of(law, 76e-6), 0.58, 0.005);
+  const auto ratio = [&](double g, double v) {
+    return current(law, at::full({1}, g, at::kDouble), at::full({1}, v, at::kDouble))
+               .item<double>() /
+           (g * v);
+  };
+  EXPECT_NEAR(ratio(62.5e-6, 0.5), 0.85, 0.005);
+  EXPECT_NEAR(ratio(94e-6, 0.5), 0.95, 0.005);
+  // By polarity: the even part is as much above the odd one on one side as below on the other.
+  EXPECT_NEAR(ratio(62.5e-6, 0.5) + ratio(62.5e-6, -0.5), 2 * (1 + 0.95 * 0.95 / 24), 0.005);
+}
+
+TEST(Hfo2Milo2021, RefusesVoltagesBeyondTheMeasurement) {
+  const IvLaw law = law_of("hfo2_milo2021");
+  EXPECT_THROW(current(law, at::full({1}, 1e-4), at::full({1}, 0.6)), ConfigError);
+}
+
+TEST(Sonos40nm, SpreadOfTheCurrentSaturatesAndGrowsOverDays) {
+  const std::int64_t n = 200000;
+  struct {
+    double days, a, b;
+  } const table[] = {{0, 19.88665, 176.3115}, {1, 25.59102, 186.85544}, {5, 34.57909, 207.34309}};
+  for (const auto& row : table) {
+    for (const double i : {100.0, 800.0}) {  // [nA]
+      const double sigma = row.a * (1 - std::exp(-i / row.b)) * 1e-8;
+      const Moments moments = after_write("sonos_40nm", i * 1e-8, row.days * kDay, n);
+      EXPECT_NEAR(moments.sigma, sigma, 5 * sigma / std::sqrt(2.0 * n)) << row.days;
+    }
+  }
+}
+
+// The polynomials of the fit, evaluated with NumPy in double.
+TEST(Sonos40nm, MeanCurrentShiftsByThePolynomial) {
+  const std::int64_t n = 200000;
+  struct {
+    double days, i, shift;  // [nA]
+  } const table[] = {{1, 400, -13.102}, {1, 800, -24.852}, {5, 400, -17.373}, {5, 1200, -52.557}};
+  for (const auto& row : table) {
+    const double sigma = 35;  // [nA] at most
+    const Moments moments = after_write("sonos_40nm", row.i * 1e-8, row.days * kDay, n);
+    EXPECT_NEAR(moments.mean * 1e8 - row.i, row.shift, 0.01 + 5 * sigma / std::sqrt(n));
+  }
+}
+
+// Curvatures of part 2.2 (a), at 27 degrees Celsius.
+TEST(AloxTiox, CurvatureDependsOnTheState) {
+  const IvLaw law = law_of("alox_tiox");
+  struct {
+    double state, curvature, tolerance;
+  } const table[] = {
+      {3.2e-6, 6.2, 0.1}, {10e-6, 4.3, 0.1}, {100e-6, 3.5, 0.15}, {300e-6, 4.5, 0.1}};
+  for (const auto& row : table) {
+    const double g = -2.58e-6 + 0.977 * row.state + 1.166e-7 * 26.85;
+    EXPECT_NEAR(curvature_of(law, g), row.curvature, row.tolerance) << row.state;
+  }
+}
+
+TEST(AloxTiox, HeatRaisesTheSmallSignalConductance) {
+  const std::unique_ptr<DeviceModel> model = Registry<DeviceModel>::instance().create("alox_tiox");
+  ParamList params;
+  model->describe_environment(params);
+  params.assign({{"temperature", "87 degC"}});
+  const Tensor g = model->iv_law()[0].strength(at::full({1}, 50e-6, at::kDouble));
+  EXPECT_NEAR(g.item<double>(), 50e-6 + 1.166e-7 * 60.15, 1e-11);
+}
+
+TEST(AloxTiox, CellsKeepTheirOwnDeviationOverWrites) {
+  const std::int64_t n = 100000;
+  const Device device("alox_tiox");
+  Rng rng(23);
+  Cells cells = device.make_cells({n}, rng);
+  const auto write = [&] {
+    device.write(cells, all(n), at::full({n}, 20e-6), 0, rng);
+    return device.conductance(cells, 0);
+  };
+  const Tensor first = write();
+  EXPECT_TRUE(write().equal(first));
+  const double state = (20e-6 + 2.58e-6 - 1.166e-7 * 26.85) / 0.977;
+  const double sigma = -1.07e-6 + 0.25 * state + 2.20e-8 * 26.85 - 1300 * state * state;
+  EXPECT_NEAR(std_of(first), sigma, 5 * sigma / std::sqrt(2.0 * n));
 }
 
 TEST(BulkSwitchingWu2023, WriteErrorIsThatOfTheChip) {

@@ -44,7 +44,7 @@ class PcmNandakumar2019 final : public DeviceModel {
     return {{"drift_nu", rng.normal(sizes)}};
   }
 
-  Tensor program(const Tensor& g_target, Rng& rng) const override {
+  Tensor program(const Tensor& g_target, Latents& /*latent*/, Rng& rng) const override {
     const Tensor r = g_target / g_max_;
     const double unit = g_max_ / 25;  // [S] one microsiemens of the measured 25 uS range
     const Tensor sigma = unit * (0.26348 + 1.9650 * r - 1.1731 * r.square());
