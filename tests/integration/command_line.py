@@ -219,16 +219,69 @@ class CommandLine(unittest.TestCase):
         (self.folder / "cut.onnx").write_bytes(whole[:len(whole) // 2])
         self.assert_refused(self.crossloom("inspect", "cut.onnx"), "cut.onnx", "cut short")
 
-    def test_plan_writes_a_file_and_refuses_what_does_not_fit(self):
-        weights = self.needs_weights("lenet5_mnist")
-        command = ["plan", "--weights", weights, "--pool", "2,128,10"]
-        result = self.crossloom(*command, "--set", "budget=2", "--out", "lenet.plan")
+    def test_plan_leaves_a_folder_that_can_be_replayed_and_exported(self):
+        self.needs_weights("lenet5_mnist")
+        network = ["--model", "lenet5", "--data-dir", self.needs_mnist(), "--offline"]
+        command = ["plan", *network, "--pool", "2,128,10", "--order", "QR_sorted", "--budget", "2",
+                   "--energy-set", "20 pJ", "--batch", "64"]
+        result = self.crossloom(*command, "--data", "mnist", "--examples", "500", "--out", "plan")
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("61470 weights", result.stdout)
-        self.assertEqual((self.folder / "lenet.plan").read_bytes()[:8], b"CRSLPLAN")
-        self.assert_refused(self.crossloom(*command, "--set", "bugdet=2"), "bugdet", "budget")
-        self.assert_refused(self.crossloom("plan", "--weights", weights, "--pool", "2,128,6"), "num_cols")
-        self.assert_refused(self.crossloom("plan"), "--weights")
+        self.assertIn("(exact 99", result.stdout)
+        self.assertIn("report: plan/report.html", result.stdout)
+        plan = self.folder / "plan/network.plan"
+        self.assertEqual(plan.read_bytes()[:8], b"CRSLPLAN")
+        self.assertFalse((self.folder / "plan/network.plan.part").exists())
+        self.assert_refused(self.crossloom(*command, "--out", "plan"), "--resume")
+
+        result = self.crossloom("plan", "replay", plan, *network, "--data", "mnist",
+                                "--examples", "3", "--json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        replay = json.loads(result.stdout)
+        self.assertEqual((replay["differences"], replay["largest_weight_error"]), (0, 2))
+        result = self.crossloom("plan", "export", plan, "--device", "hfox_neurram_wan2022",
+                                "--out", "writes.csv")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(len((self.folder / "writes.csv").read_text().splitlines()),
+                         replay["cells_written"] + 1)
+        self.assert_refused(self.crossloom("plan", "replay", plan, "--model", "mlp_mnist",
+                                           *network[2:]), "another network")
+        (self.folder / "cut.plan").write_bytes(plan.read_bytes()[:9999])
+        self.assert_refused(self.crossloom("plan", "replay", "cut.plan", *network), "cut short")
+
+    def test_plan_that_was_killed_goes_on_to_the_same_file(self):
+        command = ["plan", "--model", "resnet20", "--draw", "laplace", "--threads", "1"]
+        self.assertEqual(self.crossloom(*command, "--out", "whole").returncode, 0)
+        part = self.folder / "killed/network.plan.part"
+        for stop, code in ((signal.SIGINT, 130), (signal.SIGKILL, -9)):
+            process = subprocess.Popen([CROSSLOOM, *command, "--out", "killed", "--resume"],
+                                       cwd=self.folder, env=self.environment,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            size = part.stat().st_size if part.exists() else 0
+            while process.poll() is None and not (part.exists()
+                                                  and part.stat().st_size > size + 100000):
+                time.sleep(0.01)
+            process.send_signal(stop)
+            process.communicate()
+            self.assertEqual(process.returncode, code)
+            self.assertFalse((self.folder / "killed/network.plan").exists())
+        self.assertEqual(self.crossloom(*command, "--out", "killed", "--resume").returncode, 0)
+        for file in ("network.plan", "plan.json"):
+            self.assertEqual((self.folder / "killed" / file).read_bytes(),
+                             (self.folder / "whole" / file).read_bytes())
+
+    def test_plan_refuses_what_does_not_fit(self):
+        command = ["plan", "--model", "lenet5", "--draw", "gauss"]
+        self.assert_refused(self.crossloom(*command, "--bugdet", "2"), "bugdet")
+        self.assert_refused(self.crossloom(*command, "--order", "R9"), "QR_sorted")
+        self.assert_refused(self.crossloom(*command, "--time-set", "3 V"), "time_set")
+        self.assert_refused(self.crossloom(*command, "--pool", "2,128,6"), "num_cols")
+        self.assert_refused(self.crossloom("plan"), "--model")
+        result = self.crossloom("plan", "compare", *command[1:], "--schemes", "natural,R3*")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("R3 + Hungarian + budget 2", result.stdout)
+        self.assert_refused(self.crossloom("plan", "compare", *command[1:], "--schemes", "best"),
+                            "'best'")
 
     def evaluate(self, *arguments, **options):
         return self.crossloom("evaluate", "--data-dir", self.needs_mnist(), "--offline",

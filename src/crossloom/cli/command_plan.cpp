@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -5,178 +6,274 @@
 
 #include "crossloom/cli/commands.h"
 #include "crossloom/cli/console_progress.h"
-#include "crossloom/cli/help.h"
-#include "crossloom/core/tensor_files.h"
+#include "crossloom/cli/plan_arguments.h"
+#include "crossloom/core/interrupt.h"
 #include "crossloom/core/threads.h"
 #include "crossloom/core/units.h"
-#include "crossloom/programming/network_plan.h"
-#include "crossloom/programming/studies.h"
+#include "crossloom/device/device.h"
+#include "crossloom/report/report.h"
 
 namespace crossloom {
 namespace {
 
-struct PlanArguments {
-  std::string weights, out;
-  std::vector<std::int64_t> pool_size;  // crossbars, rows, columns
-  std::vector<std::string> settings;
-  std::int64_t bits = 10;
-};
-
-using WeightList = std::vector<std::pair<std::string, Tensor>>;
-
-WeightList read_weights(const std::string& path) {
-  const TensorMap tensors = read_safetensors(path).tensors;
-  require_finite(tensors, path);
-  WeightList weights = product_weights(tensors);
-  if (weights.empty()) {
-    throw ConfigError(path +
-                      " holds no weights of products (tensors named *.weight with two or four "
-                      "indices); give the weights of a network");
-  }
-  return weights;
+double number(const Json& json, const char* key) {
+  return json.at(key).get<double>();
 }
 
-CrossbarPool read_pool(const PlanArguments& given) {
-  CrossbarPool pool;
-  if (!given.pool_size.empty()) {
-    Json values = {{"num_crossbars", given.pool_size[0]},
-                   {"num_rows", given.pool_size[1]},
-                   {"num_cols", given.pool_size[2]}};
-    ParamList params;
-    pool.describe(params);
-    params.assign(values);
-  }
-  return pool;
+double percent(const Json& json, const char* key) {
+  return 100 * number(json, key);
 }
 
-/// Assigns the settings "key=value" to whichever of `lists` declares the key.
-void assign_settings(const std::vector<std::string>& settings, std::vector<ParamList*> lists) {
-  for (const std::string& setting : settings) {
-    const auto equals = setting.find('=');
-    const std::string key = setting.substr(0, equals);
-    if (equals == std::string::npos) {
-      throw ConfigError("cannot use --set " + setting + " (not of the form key=value); see --help");
-    }
-    Json value = Json::parse(setting.substr(equals + 1), nullptr, false);
-    if (value.is_discarded()) value = setting.substr(equals + 1);
-    bool is_known = false;
-    std::string names;
-    for (ParamList* list : lists) {
-      for (const Param& param : list->all()) {
-        names += (names.empty() ? "" : ", ") + param.name;
-        if (param.name != key) continue;
-        param.set(value);
-        is_known = true;
-      }
-    }
-    if (!is_known) {
-      throw ConfigError("unknown parameter '" + key +
-                        "' (not declared for a plan); use one of: " + names);
-    }
-  }
+std::uint64_t writes(const Json& json) {
+  return json.at("set").get<std::uint64_t>() + json.at("reset").get<std::uint64_t>();
 }
 
-void print_cost(const PlanCost& cost) {
-  std::printf("%-32s %10s %9s %12s %8s %9s\n",
+void print_layers(const Json& layers) {
+  std::printf("%-36s %10s %9s %7s %12s %8s %10s\n",
               "layer",
               "weights",
               "sections",
+              "budget",
               "writes/pass",
               "RMSE",
               "routing");
-  for (const LayerCost& layer : cost.layers) {
-    std::printf("%-32s %10lld %9lld %12llu %6.2f %% %5.1f bit\n",
-                layer.name.c_str(),
-                static_cast<long long>(layer.num_weights),
-                static_cast<long long>(layer.num_sections),
-                static_cast<unsigned long long>(layer.writes()),
-                100 * layer.rmse,
-                layer.routing_bits);
+  for (const Json& layer : layers) {
+    std::printf("%-36s %10lld %9lld %7lld %12llu %6.2f %% %6.1f bit\n",
+                layer.at("name").get<std::string>().c_str(),
+                layer.at("weights").get<long long>(),
+                layer.at("sections").get<long long>(),
+                layer.at("budget").get<long long>(),
+                static_cast<unsigned long long>(writes(layer.at("transition")) +
+                                                writes(layer.at("stream"))),
+                percent(layer, "rmse"),
+                number(layer, "routing_bits"));
   }
+}
+
+void print_accuracy(const Json& accuracy, const Json& exact) {
+  for (const auto& item : accuracy.items()) {
+    std::printf("  %s %.2f %%", item.key().c_str(), 100 * item.value().get<double>());
+    if (exact.contains(item.key())) {
+      std::printf(" (exact %.2f %%)", 100 * exact.at(item.key()).get<double>());
+    }
+  }
+  std::printf("\n");
+}
+
+void print_plan(const Json& summary) {
+  const Json& cost = summary.at("cost");
+  print_layers(cost.at("layers"));
   std::printf("\n%lld weights, %.3f writes per weight and pass, weight error %.2f %% of rms\n",
-              static_cast<long long>(cost.num_weights),
-              cost.writes_per_weight(),
-              100 * cost.rmse);
+              cost.at("weights").get<long long>(),
+              number(cost, "writes_per_weight"),
+              percent(cost, "rmse"));
   std::printf("first load %llu writes; routing %.1f + %.1f sign bits per weight\n",
-              static_cast<unsigned long long>(cost.first_load.total()),
-              cost.routing_bits,
-              cost.sign_bits);
-  std::printf("wear: most written cell / mean %.2f levelled, %.2f not; lifetime %.3g inferences\n",
-              cost.wear.max_over_mean(),
-              cost.unlevelled_max_over_mean,
-              cost.lifetime);
-  std::printf("energy %s, time %s per pass\n",
-              format_quantity(cost.energy, "J").c_str(),
-              format_quantity(cost.time, "s").c_str());
+              static_cast<unsigned long long>(writes(cost.at("first_load"))),
+              number(cost, "routing_bits"),
+              number(cost, "sign_bits"));
+  std::printf("wear: most written cell / mean %.2f levelled, %.2f not\n",
+              number(cost.at("wear"), "max_over_mean"),
+              number(cost.at("unlevelled_wear"), "max_over_mean"));
+  const long long batch = cost.at("batch").get<long long>();
+  std::printf("energy %s, time %s per pass of %lld input%s; lifetime %.3g inferences\n",
+              format_quantity(number(cost, "energy_per_pass_J"), "J").c_str(),
+              format_quantity(number(cost, "time_per_pass_s"), "s").c_str(),
+              batch,
+              batch == 1 ? "" : "s",
+              number(cost, "lifetime_inferences"));
+  if (summary.contains("accuracy")) {
+    std::printf("on %lld examples (%s):\n",
+                summary.at("examples").get<long long>(),
+                summary.at("data").get<std::string>().c_str());
+    print_accuracy(summary.at("accuracy"), summary.at("exact"));
+  }
+  std::printf("%.2f times fewer writes than natural order at %lld bits\n",
+              number(summary, "gain"),
+              summary.at("options").at("bits").get<long long>());
 }
 
-void plan(const PlanArguments& given) {
-  use_threads(0);
-  CrossbarPool pool = read_pool(given);
-  PlanOptions options;
-  options.bits = given.bits;
-  WriteCost write_cost;
-  ParamList pool_params, option_params, cost_params;
-  pool.describe(pool_params);
-  options.describe(option_params);
-  write_cost.describe(cost_params);
-  assign_settings(given.settings, {&pool_params, &option_params, &cost_params});
-  const WeightList network = read_weights(given.weights);
-  ConsoleProgress progress;
-  const PlanCost cost =
-      plan_network(network, pool, options, write_cost, given.out, [&](std::size_t done) {
-        progress.step(
-            "plan", static_cast<std::int64_t>(done), static_cast<std::int64_t>(network.size()));
-      });
-  progress.say("");
-  print_cost(cost);
-  if (!given.out.empty()) std::printf("plan: %s\n", given.out.c_str());
-}
-
-void compare_schemes(const PlanArguments& given) {
-  use_threads(0);
-  const WeightList network = read_weights(given.weights);
-  std::printf("%-44s %8s %9s %14s %10s\n", "scheme", "gain", "RMSE", "max/mean wear", "routing");
-  for (const Scheme& scheme : standard_schemes(given.bits)) {
-    const Comparison row = compare(network, {scheme}, read_pool(given), given.bits).back();
-    std::printf("%-44s %6.2f x %7.2f %% %14.2f %6.1f bit\n",
-                row.name.c_str(),
-                row.gain,
-                100 * row.cost.rmse,
-                row.cost.unlevelled_max_over_mean,
-                row.cost.routing_bits);
-    std::fflush(stdout);
+void print_comparison(const Json& summary) {
+  const bool has_accuracy = summary.contains("exact");
+  const std::string figure = has_accuracy ? summary.at("exact").begin().key() : "";
+  std::printf("%-42s %8s %9s %10s %9s", "scheme", "gain", "RMSE", "max/mean", "routing");
+  if (has_accuracy) std::printf(" %8s %10s", figure.c_str(), "agreement");
+  std::printf("\n");
+  for (const Json& row : summary.at("rows")) {
+    std::printf("%-42s %6.2f x %7.2f %% %10.2f %5.1f bit",
+                row.at("name").get<std::string>().c_str(),
+                number(row, "gain"),
+                percent(row, "rmse"),
+                number(row, "max_over_mean_wear"),
+                number(row, "routing_bits"));
+    if (has_accuracy) {
+      std::printf(" %6.2f %% %8.2f %%",
+                  percent(row.at("accuracy"), figure.c_str()),
+                  percent(row.at("accuracy"), "agreement"));
+    }
+    std::printf("\n");
   }
   std::printf(
-      "gain: writes per pass of natural order at %lld bits / those of the scheme; wear without "
-      "levelling\n",
-      static_cast<long long>(given.bits));
-}
-
-std::string list_parameters() {
-  CrossbarPool pool;
-  PlanOptions options;
-  WriteCost cost;
-  ParamList params;
-  pool.describe(params);
-  options.describe(params);
-  cost.describe(params);
-  return "\nParameters for --set:\n" + describe_params(params);
-}
-
-void add_common_options(CLI::App& command, PlanArguments& given) {
-  command.add_option("--weights", given.weights, "weights of the network (.safetensors)");
-  command.add_option("--pool", given.pool_size, "crossbars,rows,columns")
-      ->delimiter(',')
-      ->expected(3);
-  command.add_option("--bits", given.bits, "bits of a weight, sign apart");
-}
-
-void require_weights(const PlanArguments& given) {
-  if (given.weights.empty()) {
-    throw ConfigError(
-        "no weights to plan for (--weights is missing); give --weights FILE.safetensors");
+      "gain: writes per pass of natural order at %lld bits / those of the scheme; max/mean: of the "
+      "wear of a cell, without levelling\n",
+      summary.at("bits").get<long long>());
+  if (has_accuracy) {
+    std::printf("exact network: %s %.2f %% on %lld examples\n",
+                figure.c_str(),
+                percent(summary.at("exact"), figure.c_str()),
+                summary.at("examples").get<long long>());
   }
+}
+
+void print_replay(const Json& result) {
+  const bool is_lossless = result.at("is_lossless").get<bool>();
+  const long long differences = result.at("differences").get<long long>();
+  std::printf("replayed %s on %lld example%s: %lld cells written\n",
+              result.at("model").get<std::string>().c_str(),
+              result.at("examples").get<long long>(),
+              result.at("examples").get<long long>() == 1 ? "" : "s",
+              result.at("cells_written").get<long long>());
+  std::printf("%lld integer products, %lld differ from those of %s\n",
+              result.at("products").get<long long>(),
+              differences,
+              is_lossless ? "the network's codes" : "the planned weights");
+  std::printf(
+      "largest error of a weight %lld steps; outputs off by %.2f %% of the exact ones, "
+      "agreement %.2f %%\n",
+      result.at("largest_weight_error").get<long long>(),
+      percent(result, "output_error"),
+      percent(result, "agreement"));
+  if (differences > 0 || (is_lossless && result.at("largest_weight_error") != 0)) {
+    throw std::runtime_error("the replay does not give the network's products (see above)");
+  }
+}
+
+/// Runs `work`, prints what it returns, and writes the report of its folder.
+template <class Work, class Print>
+void run_and_print(const PlanArguments& given, const Work& work, const Print& print) {
+  use_threads(given.threads);
+  Json result;
+  {
+    ConsoleProgress progress;
+    try {
+      result = work(plan_request(given), progress);
+    } catch (const Interrupted&) {
+      throw Interrupted(given.out.empty() ? "stopped; the work is kept, and can be resumed, with "
+                                            "--out FOLDER"
+                                          : "stopped; go on with the same command and --resume");
+    }
+  }
+  given.is_json ? (void)std::printf("%s\n", result.dump(2).c_str()) : print(result);
+  if (given.out.empty()) return;
+  const auto report = write_report(given.out);
+  if (!given.is_json) std::printf("report: %s\n", report.c_str());
+}
+
+void add_compare(CLI::App& plan) {
+  auto given = std::make_shared<PlanArguments>();
+  auto patterns = std::make_shared<std::vector<std::string>>();
+  CLI::App* command =
+      plan.add_subcommand("compare", "orders, row assignments and budgets side by side");
+  add_subject_options(*command, *given);
+  add_pool_options(*command, *given);
+  command->add_option("--bits", given->request.options.bits, "bits of a weight's magnitude")
+      ->check(CLI::Range(1, static_cast<int>(kMaxBits)));
+  command->add_option("--schemes", *patterns, "names of schemes, * for any characters; default all")
+      ->delimiter(',');
+  command->callback([given, patterns] {
+    const auto work = [&](const PlanRequest& request, Progress& progress) {
+      return run_comparison(request, *patterns, progress);
+    };
+    run_and_print(*given, work, print_comparison);
+  });
+}
+
+void add_replay(CLI::App& plan) {
+  auto given = std::make_shared<PlanArguments>();
+  auto path = std::make_shared<std::string>();
+  CLI::App* command = plan.add_subcommand(
+      "replay", "execute a plan on simulated cells and compare its integer products");
+  command->add_option("plan", *path, "plan file")->required();
+  add_subject_options(*command, *given);
+  command->callback([given, path] {
+    const auto work = [&](const PlanRequest& request, Progress& progress) {
+      return replay_plan(request, *path, progress);
+    };
+    run_and_print(*given, work, print_replay);
+  });
+}
+
+void add_export(CLI::App& plan) {
+  struct ExportArguments {
+    std::string plan, device, out;
+  };
+  auto given = std::make_shared<ExportArguments>();
+  CLI::App* command = plan.add_subcommand(
+      "export", "the writes of a plan as conductances, for the programmer of a chip");
+  command->add_option("plan", given->plan, "plan file")->required();
+  command->add_option("--device", given->device, "device model, for its range of conductances")
+      ->required();
+  command->add_option("--out", given->out, "CSV file")->required();
+  command->callback([given] {
+    const std::int64_t lines = export_plan(given->plan, given->out, Device(given->device).range());
+    std::printf("%lld writes: %s\n", static_cast<long long>(lines), given->out.c_str());
+  });
+}
+
+struct ReadingArguments {
+  std::vector<std::string> draws = {"gauss", "laplace", "student5", "student3"};
+  std::vector<std::int64_t> bits = {8, 10, 14};
+  std::vector<std::int64_t> num_crossbars = {1, 4, 8, 16, 32};
+  std::int64_t seed = 1;
+  int threads = 0;
+};
+
+void print_reading(const ReadingArguments& given) {
+  use_threads(given.threads);
+  const std::pair<const char*, std::vector<LayerShape>> networks[] = {
+      {"ResNet-50", resnet50_shapes()}, {"ViT-Base", vit_base_shapes()}};
+  std::printf(
+      "writes of natural order / of the layer-wide sort R1, rows by rank, 128 rows, "
+      "sections dealt strided over\n%-10s %-10s %5s",
+      "",
+      "",
+      "");
+  for (const std::int64_t count : given.num_crossbars) {
+    std::printf(" %7lld", static_cast<long long>(count));
+  }
+  std::printf(" crossbars\n");
+  for (const auto& [name, draw] : weight_draws()) {
+    if (std::find(given.draws.begin(), given.draws.end(), name) == given.draws.end()) continue;
+    for (const std::int64_t bits : given.bits) {
+      for (const auto& [network, shapes] : networks) {
+        throw_if_interrupted();
+        const Reading reading{shapes, draw, bits, 128, Order::kR1, given.num_crossbars};
+        const std::vector<double> gains =
+            reading_gains(reading, Rng(static_cast<std::uint64_t>(given.seed)));
+        std::printf("%-10s %-10s %5lld", network, name.c_str(), static_cast<long long>(bits));
+        for (const double gain : gains) std::printf(" %7.2f", gain);
+        std::printf("\n");
+        std::fflush(stdout);
+      }
+    }
+  }
+}
+
+void add_reading(CLI::App& plan) {
+  auto given = std::make_shared<ReadingArguments>();
+  CLI::App* command = plan.add_subcommand(
+      "reading", "the gains of arXiv:2410.21730 for what it leaves open: bits, crossbars, tails");
+  command->add_option("--draws", given->draws, "gauss,laplace,student5,student3")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"gauss", "laplace", "student5", "student3"}));
+  command->add_option("--bits", given->bits, "bits of a weight's magnitude")
+      ->delimiter(',')
+      ->check(CLI::Range(1, static_cast<int>(kMaxBits)));
+  command->add_option("--crossbars", given->num_crossbars, "sizes of the pool")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 65536));
+  command->add_option("--seed", given->seed, "seed of the weights");
+  command->add_option("--threads", given->threads, "threads; 0 = all processors");
+  command->callback([given] { print_reading(*given); });
 }
 
 }  // namespace
@@ -185,16 +282,15 @@ void add_plan_command(CLI::App& app) {
   auto given = std::make_shared<PlanArguments>();
   CLI::App* command = app.add_subcommand(
       "plan", "plan how a network larger than the chip streams through its crossbars");
-  add_common_options(*command, *given);
-  command->add_option("--set", given->settings, "key=value, see below")->take_all();
-  command->add_option("--out", given->out, "plan file");
-  command->footer(&list_parameters);
-  CLI::App* comparison =
-      command->add_subcommand("compare", "orders, row assignments and budgets side by side");
-  add_common_options(*comparison, *given);
-  command->callback([given, comparison] {
-    require_weights(*given);
-    comparison->parsed() ? compare_schemes(*given) : plan(*given);
+  add_subject_options(*command, *given);
+  add_pool_options(*command, *given);
+  add_scheme_options(*command, *given);
+  add_compare(*command);
+  add_replay(*command);
+  add_export(*command);
+  add_reading(*command);
+  command->callback([given, command] {
+    if (command->get_subcommands().empty()) run_and_print(*given, run_plan, print_plan);
   });
 }
 

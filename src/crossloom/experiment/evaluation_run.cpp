@@ -12,7 +12,7 @@
 #include "crossloom/evaluation/squad_task.h"
 #include "crossloom/evaluation/statistics.h"
 #include "crossloom/experiment/chip_config.h"
-#include "crossloom/experiment/run_folder.h"
+#include "crossloom/experiment/result_file.h"
 #include "crossloom/network/model.h"
 
 namespace crossloom {
@@ -20,63 +20,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kRequest = "request.json";
-constexpr const char* kResults = "results.jsonl";
 constexpr const char* kSummary = "evaluation.json";
 
-/// Results on chips, in a file as they come when there is a folder for them.
-class ResultFile {
- public:
-  ResultFile(const fs::path& folder, const Json& request, bool may_resume) : folder_(folder) {
-    if (folder_.empty()) return;
-    const fs::path given = folder_ / kRequest;
-    if (fs::exists(given)) {
-      if (!may_resume) {
-        throw ConfigError(folder_.string() +
-                          " holds an evaluation already (it would be mixed with another); give "
-                          "--resume to go on with it, or another --out");
-      }
-      if (Json::parse(read_file(given), nullptr, false) != request) {
-        throw ConfigError(folder_.string() +
-                          " holds another evaluation (model, data, chip or options differ); give "
-                          "another --out");
-      }
-    }
-    std::error_code problem;
-    fs::create_directories(folder_, problem);
-    if (problem) {
-      throw IoError("cannot make the folder " + folder_.string() + " (" + problem.message() +
-                    "); give another --out");
-    }
-    write_file(given, request.dump(2) + "\n");
-    std::string finished;  // without the piece of a line that a killed process may have left
-    for (const Json& line : read_json_lines(folder_ / kResults)) {
-      lines_.push_back(line);
-      finished += line.dump() + "\n";
-    }
-    write_file(folder_ / kResults, finished);
+/// Times at which `chip` has been tested.
+std::vector<double> times_of(const ResultFile& results, std::int64_t chip) {
+  std::vector<double> times;
+  for (const Json& line : results.lines()) {
+    if (line.at("chip") == chip) times.push_back(line.at("time_s").get<double>());
   }
-
-  void add(const Json& line) {
-    lines_.push_back(line);
-    if (!folder_.empty()) append_line(folder_ / kResults, line.dump());
-  }
-
-  const std::vector<Json>& lines() const { return lines_; }
-
-  /// Times at which `chip` has been tested.
-  std::vector<double> times_of(std::int64_t chip) const {
-    std::vector<double> times;
-    for (const Json& line : lines_) {
-      if (line.at("chip") == chip) times.push_back(line.at("time_s").get<double>());
-    }
-    return times;
-  }
-
- private:
-  fs::path folder_;
-  std::vector<Json> lines_;
-};
+  return times;
+}
 
 Json to_json(const std::vector<std::pair<std::string, double>>& figures) {
   Json json = Json::object();
@@ -200,7 +153,7 @@ Json run_evaluation(const EvaluationRequest& request, Progress& progress) {
     const TestOptions options = {times, request.count, request.batch_size};
     const auto total = request.chips * static_cast<std::int64_t>(times.size());
     for (std::int64_t number = 1; number <= request.chips; ++number) {
-      const std::vector<double> done = results.times_of(number);
+      const std::vector<double> done = times_of(results, number);
       if (done.size() >= times.size()) continue;
       test_chip(plan, *task, calibration, options, number, done, [&](const ChipResult& result) {
         Json line = crossloom::to_json(result);

@@ -121,6 +121,24 @@ std::string shown(const Json& value, const std::string& unit) {
 
 }  // namespace
 
+void add_parameter_rows(const std::string& section,
+                        const ParamList& params,
+                        const Json& usual,
+                        Json& table) {
+  for (const Param& param : params.all()) {
+    const Json value = param.get();
+    const Json& fallback = usual.at(param.name);
+    table.push_back({{"section", section},
+                     {"name", param.name},
+                     {"value", shown(value, param.unit)},
+                     {"default", shown(fallback, param.unit)},
+                     {"unit", param.unit},
+                     {"bounds", param.accepted},
+                     {"doc", param.doc},
+                     {"changed", value != fallback}});
+  }
+}
+
 Json parameter_table(Experiment& experiment) {
   Experiment defaults;
   defaults.assign({{"device", {{"model", experiment.chip.device_name}}},
@@ -128,18 +146,7 @@ Json parameter_table(Experiment& experiment) {
   const Json usual = defaults.values();
   Json table = Json::array();
   experiment.for_each_section([&](const std::string& section, ParamList& params) {
-    for (const Param& param : params.all()) {
-      const Json value = param.get();
-      const Json& fallback = usual[section][param.name];
-      table.push_back({{"section", section},
-                       {"name", param.name},
-                       {"value", shown(value, param.unit)},
-                       {"default", shown(fallback, param.unit)},
-                       {"unit", param.unit},
-                       {"bounds", param.accepted},
-                       {"doc", param.doc},
-                       {"changed", value != fallback}});
-    }
+    add_parameter_rows(section, params, usual.at(section), table);
   });
   return table;
 }

@@ -65,4 +65,10 @@ std::string to_toml(Experiment& experiment);
 /// changed.
 Json parameter_table(Experiment& experiment);
 
+/// The rows of such a table for `params` of one section, whose defaults are `usual`.
+void add_parameter_rows(const std::string& section,
+                        const ParamList& params,
+                        const Json& usual,
+                        Json& table);
+
 }  // namespace crossloom

@@ -96,15 +96,15 @@ LayerCodes take_codes(const std::string& name, const Tensor& q, double lsb, std:
   return codes;
 }
 
-std::string checksum(const std::vector<LayerCodes>& network) {
-  std::string digests;
-  for (const LayerCodes& layer : network) {
-    digests += layer.name + " " + std::to_string(layer.num_outputs) + " " +
-               std::to_string(layer.num_inputs) + " " + std::to_string(layer.bits) + " ";
-    digests += sha256({reinterpret_cast<const char*>(layer.values.data()),
-                       layer.values.size() * sizeof layer.values[0]});
-  }
-  return sha256(digests);
+void NetworkChecksum::add(const LayerCodes& layer) {
+  digests_ += layer.name + " " + std::to_string(layer.num_outputs) + " " +
+              std::to_string(layer.num_inputs) + " " + std::to_string(layer.bits) + " ";
+  digests_ += sha256({reinterpret_cast<const char*>(layer.values.data()),
+                      layer.values.size() * sizeof layer.values[0]});
+}
+
+std::string NetworkChecksum::value() const {
+  return sha256(digests_);
 }
 
 std::int64_t word_bits(SignCoding sign, std::int64_t bits) {

@@ -53,8 +53,15 @@ LayerCodes quantise(const std::string& name, const Tensor& w, std::int64_t bits)
 ///   q  [C, ...]  1  integer type
 LayerCodes take_codes(const std::string& name, const Tensor& q, double lsb, std::int64_t bits);
 
-/// SHA-256 over names, shapes, bits and integers of a network.
-std::string checksum(const std::vector<LayerCodes>& network);
+/// SHA-256 over names, shapes, bits and integers of a network, layer by layer.
+class NetworkChecksum {
+ public:
+  void add(const LayerCodes& layer);
+  std::string value() const;
+
+ private:
+  std::string digests_;
+};
 
 /// Bits of a row.
 std::int64_t word_bits(SignCoding sign, std::int64_t bits);

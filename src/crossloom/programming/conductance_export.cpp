@@ -36,6 +36,7 @@ void ConductanceWriter::add(const LayerPlan& plan) {
         const std::uint32_t from = present >> (col * pool_.cell_bits) & mask;
         const std::uint32_t to = plan.words[slot] >> (col * pool_.cell_bits) & mask;
         if (from == to) continue;
+        ++num_lines_;
         lines += prefix + std::to_string(row) + "," + std::to_string(col) + "," + g_[from] + "," +
                  g_[to] + "\n";
       }

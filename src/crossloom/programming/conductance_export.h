@@ -25,6 +25,9 @@ class ConductanceWriter {
   /// The next layer, in the order of planning.
   void add(const LayerPlan& plan);
 
+  /// Writes so far.
+  std::int64_t num_lines() const { return num_lines_; }
+
   /// The file appears now; until then there is none.
   void finish() { file_.finish(); }
 
@@ -33,7 +36,8 @@ class ConductanceWriter {
   CrossbarPool pool_;
   std::int64_t num_cols_;
   std::vector<std::uint32_t> words_;  // [crossbars, rows]  bits at present
-  std::vector<std::string> g_;        // [levels]  S  as text
+  std::int64_t num_lines_ = 0;
+  std::vector<std::string> g_;  // [levels]  S  as text
 };
 
 }  // namespace crossloom

@@ -11,11 +11,16 @@
 
 namespace crossloom {
 
-FileStream::FileStream(std::filesystem::path path)
-    : path_(std::move(path)), temporary_(path_.string() + ".tmp" + std::to_string(::getpid())) {
+FileStream::FileStream(std::filesystem::path path, Unfinished unfinished, std::uint64_t kept_bytes)
+    : path_(std::move(path)),
+      temporary_(unfinished == Unfinished::kKept
+                     ? unfinished_path(path_)
+                     : std::filesystem::path(path_.string() + ".tmp" + std::to_string(::getpid()))),
+      unfinished_(unfinished) {
   std::error_code ignored;  // opening the file tells what is wrong
   if (path_.has_parent_path()) std::filesystem::create_directories(path_.parent_path(), ignored);
-  file_ = std::fopen(temporary_.c_str(), "wb");
+  if (kept_bytes > 0) std::filesystem::resize_file(temporary_, kept_bytes, ignored);
+  file_ = std::fopen(temporary_.c_str(), kept_bytes > 0 ? "ab" : "wb");
   if (file_ == nullptr) fail();
 }
 
@@ -23,11 +28,15 @@ FileStream::~FileStream() {
   if (file_ == nullptr) return;
   std::fclose(file_);
   std::error_code ignored;
-  std::filesystem::remove(temporary_, ignored);
+  if (unfinished_ == Unfinished::kRemoved) std::filesystem::remove(temporary_, ignored);
 }
 
 void FileStream::write(std::string_view bytes) {
   if (std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) fail();
+}
+
+void FileStream::flush() {
+  if (std::fflush(file_) != 0) fail();
 }
 
 void FileStream::finish() {
@@ -44,6 +53,10 @@ void FileStream::fail() const {
   throw IoError("cannot write " + path_.string() + " (" + std::strerror(reason) + "); " +
                 (reason == ENOSPC ? "free some space or choose another --out"
                                   : "check the folder and its permissions"));
+}
+
+std::filesystem::path unfinished_path(const std::filesystem::path& path) {
+  return path.string() + ".part";
 }
 
 }  // namespace crossloom

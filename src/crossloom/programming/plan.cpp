@@ -1,9 +1,13 @@
 #include "crossloom/programming/plan.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <mutex>
 
 #include <ATen/Parallel.h>
+
+#include "crossloom/core/interrupt.h"
 
 namespace crossloom {
 namespace {
@@ -46,14 +50,16 @@ std::uint32_t cell(std::uint32_t word, std::int64_t col, std::int64_t cell_bits)
 }
 
 /// The plan of a layer before anything is loaded; takes over the sections.
-LayerPlan start_plan(const LayerCodes& codes, SectionList& list) {
+LayerPlan start_plan(const LayerCodes& codes, std::int64_t budget, SectionList& list) {
   LayerPlan plan;
   plan.name = codes.name;
   plan.num_outputs = codes.num_outputs;
   plan.num_inputs = codes.num_inputs;
   plan.num_rows = list.num_rows;
   plan.lsb = codes.lsb;
+  plan.budget = budget;
   plan.index_bits = list.index_bits;
+  plan.section_bits = list.section_bits;
   plan.base = std::move(list.base);
   plan.weight_of_row = std::move(list.weights);
   plan.crossbar.resize(list.num_sections);
@@ -61,6 +67,53 @@ LayerPlan start_plan(const LayerCodes& codes, SectionList& list) {
   plan.input_sign.assign(plan.weight_of_row.size(), 1);
   return plan;
 }
+
+/// Gives the weights of one section after another their rows and their words.
+class SectionPlanner {
+ public:
+  SectionPlanner(const RowOptions& options, const LayerCodes& codes)
+      : options_(options), codes_(codes), assigner_(options), chooser_(options) {}
+
+  /// `present` is what the rows of the section's crossbar hold.
+  void plan(std::int64_t section, const std::vector<std::uint32_t>& present, LayerPlan& plan) {
+    const std::int64_t slot = section * plan.num_rows;
+    std::int32_t* weights = &plan.weight_of_row[slot];
+    assigner_.assign(weights, codes_.values.data(), plan.budget, present);
+    for (std::int64_t row = 0; row < plan.num_rows; ++row) {
+      if (weights[row] < 0) continue;
+      const int q = codes_.values[weights[row]];
+      plan.words[slot + row] = chooser_.choose(q, plan.budget, present[row]);
+      if (options_.sign == SignCoding::kPhase && q < 0) plan.input_sign[slot + row] = -1;
+    }
+  }
+
+ private:
+  const RowOptions& options_;
+  const LayerCodes& codes_;
+  RowAssigner assigner_;
+  WordChooser chooser_;
+};
+
+/// Counts sections over threads, tells of them now and then, and watches for a stop.
+class Reporter {
+ public:
+  explicit Reporter(const SectionsDone& done) : done_(done) {}
+
+  void add_one() {
+    throw_if_interrupted();
+    const std::int64_t count = ++count_;
+    if (!done_ || count % kEvery != 0) return;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    done_(count);
+  }
+
+ private:
+  static constexpr std::int64_t kEvery = 32;  // sections, a few hundredths of a second
+
+  const SectionsDone& done_;
+  std::atomic<std::int64_t> count_ = 0;
+  std::mutex mutex_;
+};
 
 }  // namespace
 
@@ -139,7 +192,7 @@ Planner::Planner(const CrossbarPool& pool, const PlanOptions& options, const Wri
   }
 }
 
-LayerPlan Planner::add(const LayerCodes& codes, std::int64_t budget) {
+void Planner::require_fit(const LayerCodes& codes, std::int64_t budget) const {
   if (codes.bits != options_.bits) {
     throw ConfigError("layer '" + codes.name + "' has codes of " + std::to_string(codes.bits) +
                       " bits (the plan is for " + std::to_string(options_.bits) +
@@ -150,73 +203,93 @@ LayerPlan Planner::add(const LayerCodes& codes, std::int64_t budget) {
                       codes.name + "' (outside 0 to " + std::to_string(kMaxBudget) +
                       "); give fewer bits instead of a larger one");
   }
+}
+
+LayerPlan Planner::add(const LayerCodes& codes, std::int64_t budget, const SectionsDone& done) {
+  require_fit(codes, budget);
   SectionList list = order_sections(codes, pool_.num_rows, options_.order, options_.sort_key);
-  Work work;
-  work.budget = budget;
-  work.plan = start_plan(codes, list);
-  LayerPlan& plan = work.plan;
-  work.section_writes.resize(list.num_sections);
-  work.costs.resize(pool_.num_crossbars);
+  LayerPlan plan = start_plan(codes, budget, list);
+  Loads loads{std::vector<Writes>(plan.num_sections()),
+              std::vector<LayerCost>(pool_.num_crossbars)};
+  Reporter reporter(done);
   at::parallel_for(0, pool_.num_crossbars, 1, [&](std::int64_t begin, std::int64_t end) {
+    SectionPlanner sections(row_options_, codes);
     for (std::int64_t crossbar = begin; crossbar < end; ++crossbar) {
-      fill_crossbar(crossbar, codes, work);
+      const auto share = pool_.share(crossbar, plan.num_sections());
+      for (std::int64_t section = share.begin; section < share.end; section += share.step) {
+        plan.crossbar[section] = static_cast<std::int32_t>(crossbar);
+        sections.plan(section, arrays_[crossbar].present(), plan);
+        if (options_.stucking != Stucking::kNone) stick(crossbar, section, plan);
+        load(crossbar, section, plan, loads);
+        reporter.add_one();
+      }
     }
   });
+  count(codes, plan, loads);
+  return plan;
+}
 
+void Planner::take(const LayerPlan& plan, const LayerCodes& codes) {
+  require_fit(codes, plan.budget);
+  TORCH_CHECK(plan.num_outputs == codes.num_outputs && plan.num_inputs == codes.num_inputs &&
+                  plan.num_rows == pool_.num_rows,
+              "the plan of layer '",
+              plan.name,
+              "' is for another layer or pool");
+  Loads loads{std::vector<Writes>(plan.num_sections()),
+              std::vector<LayerCost>(pool_.num_crossbars)};
+  for (std::int64_t section = 0; section < plan.num_sections(); ++section) {
+    load(plan.crossbar[section], section, plan, loads);
+  }
+  count(codes, plan, loads);
+}
+
+/// Loads one section; the sections of a crossbar must come in their order.
+void Planner::load(std::int64_t crossbar,
+                   std::int64_t section,
+                   const LayerPlan& plan,
+                   Loads& loads) {
+  CellArray& array = arrays_[crossbar];
+  LayerCost& cost = loads.shares[crossbar];
+  cost.column_flips.resize(array.num_cols());
+  const std::int64_t slot = section * pool_.num_rows;
+  std::vector<std::uint8_t> used(pool_.num_rows);
+  for (std::int64_t row = 0; row < pool_.num_rows; ++row) {
+    used[row] = plan.weight_of_row[slot + row] >= 0 ? 1 : 0;
+  }
+  const CellArray::Load written =
+      array.load(&plan.words[slot], used.data(), cost.column_flips.data());
+  const bool is_first = section == pool_.share(crossbar, plan.num_sections()).begin;
+  cost.first_load += written.first;
+  (is_first ? cost.transition : cost.stream) += written.later;
+  loads.sections[section] = written.later;
+}
+
+/// Notes what the layer costs.
+void Planner::count(const LayerCodes& codes, const LayerPlan& plan, const Loads& loads) {
   LayerCost cost;
   cost.name = codes.name;
   cost.num_weights = codes.num_weights();
-  cost.num_sections = list.num_sections;
-  cost.budget = budget;
+  cost.num_sections = plan.num_sections();
+  cost.budget = plan.budget;
   cost.column_flips.resize(arrays_[0].num_cols());
-  for (const LayerCost& part : work.costs) {
-    cost.first_load += part.first_load;
-    cost.transition += part.transition;
-    cost.stream += part.stream;
-    for (std::size_t col = 0; col < part.column_flips.size(); ++col) {
-      cost.column_flips[col] += part.column_flips[col];
+  for (const LayerCost& share : loads.shares) {
+    cost.first_load += share.first_load;
+    cost.transition += share.transition;
+    cost.stream += share.stream;
+    for (std::size_t col = 0; col < share.column_flips.size(); ++col) {
+      cost.column_flips[col] += share.column_flips[col];
     }
   }
-  cost.routing_bits = routing_bits(plan, cost, list.section_bits);
+  cost.routing_bits = routing_bits(plan, cost);
   cost.sign_bits = options_.sign == SignCoding::kPhase ? 1 : 0;
   cost.weight_power = codes.weight_power;
   // What the choice of words adds depends on the codes alone, so it is independent of the rounding.
-  const bool is_exact = budget == 0 && options_.stucking == Stucking::kNone;
+  const bool is_exact = plan.budget == 0 && options_.stucking == Stucking::kNone;
   const double error_power = is_exact ? 0 : code_error_power(codes, plan);
   cost.rmse = std::sqrt((error_power + codes.rounding_power) / codes.weight_power);
-  add_energy_and_time(work.section_writes, cost);
+  add_energy_and_time(loads.sections, cost);
   layers_.push_back(cost);
-  return std::move(work.plan);
-}
-
-void Planner::fill_crossbar(std::int64_t crossbar, const LayerCodes& codes, Work& work) {
-  CellArray& array = arrays_[crossbar];
-  LayerPlan& plan = work.plan;
-  LayerCost& cost = work.costs[crossbar];
-  cost.column_flips.resize(array.num_cols());
-  RowAssigner assigner(row_options_);
-  WordChooser chooser(row_options_);
-  std::vector<std::uint8_t> used(pool_.num_rows);
-  const auto share = pool_.share(crossbar, plan.num_sections());
-  for (std::int64_t section = share.begin; section < share.end; section += share.step) {
-    const std::int64_t slot = section * pool_.num_rows;
-    std::int32_t* weights = &plan.weight_of_row[slot];
-    plan.crossbar[section] = static_cast<std::int32_t>(crossbar);
-    assigner.assign(weights, codes.values.data(), work.budget, array.present());
-    for (std::int64_t row = 0; row < pool_.num_rows; ++row) {
-      used[row] = weights[row] >= 0 ? 1 : 0;
-      if (used[row] == 0) continue;
-      const int q = codes.values[weights[row]];
-      plan.words[slot + row] = chooser.choose(q, work.budget, array.present()[row]);
-      if (options_.sign == SignCoding::kPhase && q < 0) plan.input_sign[slot + row] = -1;
-    }
-    if (options_.stucking != Stucking::kNone) stick(crossbar, section, plan);
-    const CellArray::Load load =
-        array.load(&plan.words[slot], used.data(), cost.column_flips.data());
-    cost.first_load += load.first;
-    (section == share.begin ? cost.transition : cost.stream) += load.later;
-    work.section_writes[section] = load.later;
-  }
 }
 
 /// Leaves stuck cells as they are, except in rows that were never programmed.
@@ -250,13 +323,11 @@ double Planner::code_error_power(const LayerCodes& codes, const LayerPlan& plan)
 
 /// Bits per weight that say where activations go: each weight's index, each section's place, and,
 /// in layers with gaps, which rows are used.
-double Planner::routing_bits(const LayerPlan& plan,
-                             const LayerCost& cost,
-                             std::int64_t section_bits) const {
+double Planner::routing_bits(const LayerPlan& plan, const LayerCost& cost) const {
   if (options_.order == Order::kNatural && options_.assignment == RowAssignment::kRank) return 0;
   const auto weights = static_cast<double>(cost.num_weights);
   const auto slots = static_cast<double>(plan.words.size());
-  const auto sections = static_cast<double>(section_bits * cost.num_sections);
+  const auto sections = static_cast<double>(plan.section_bits * cost.num_sections);
   return static_cast<double>(plan.index_bits) +
          (sections + (slots > weights ? slots : 0)) / weights;
 }
@@ -269,33 +340,32 @@ void Planner::add_energy_and_time(const std::vector<Writes>& section_writes,
     const auto share = pool_.share(crossbar, cost.num_sections);
     std::size_t step = 0;
     for (std::int64_t section = share.begin; section < share.end; section += share.step, ++step) {
-      const auto set = static_cast<double>(section_writes[section].set);
-      const auto reset = static_cast<double>(section_writes[section].reset);
       if (step == step_time.size()) step_time.push_back(0);
-      step_time[step] =
-          std::max(step_time[step], set * write_cost_.time_set + reset * write_cost_.time_reset);
-      cost.energy += set * write_cost_.energy_set + reset * write_cost_.energy_reset;
+      step_time[step] = std::max(step_time[step], write_cost_.time(section_writes[section]));
+      cost.energy += write_cost_.energy(section_writes[section]);
     }
   }
   for (const double time : step_time) cost.time += time;
 }
 
-/// Writes between the end of a pass and the begin of the next, also added to `wear`. With levelling
+/// Writes of each crossbar between the end of a pass and the begin of the next, also added to
+/// `wear`. With levelling
 /// the columns are then shifted by one; that some passes shift crossbars and rows as well is
 /// neglected.
-Writes Planner::repeat_writes(WearMap& wear) const {
-  Writes repeat;
+std::vector<Writes> Planner::repeat_writes(WearMap& wear) const {
+  std::vector<Writes> repeat(arrays_.size());
   for (std::int64_t i = 0; i < static_cast<std::int64_t>(wear.writes.size()); ++i) {
     const std::int64_t col = i % wear.num_cols;
     const std::int64_t row = i / wear.num_cols % wear.num_rows;
-    const CellArray& array = arrays_[i / wear.num_cols / wear.num_rows];
+    const std::int64_t crossbar = i / wear.num_cols / wear.num_rows;
+    const CellArray& array = arrays_[crossbar];
     if (array.ever_used()[row] == 0) continue;
     const std::int64_t shift = options_.levelling == Levelling::kNone ? 0 : 1;
     const std::int64_t next_col = (col + wear.num_cols - shift) % wear.num_cols;
     const std::uint32_t before = cell(array.present()[row], col, pool_.cell_bits);
     const std::uint32_t after = cell(array.first_words()[row], next_col, pool_.cell_bits);
     if (before == after) continue;
-    ++(after > before ? repeat.set : repeat.reset);
+    ++(after > before ? repeat[crossbar].set : repeat[crossbar].reset);
     ++wear.writes[i];
   }
   return repeat;
@@ -328,12 +398,17 @@ PlanCost Planner::cost() const {
     for (const std::uint64_t writes : array.wear())
       wear.writes.push_back(static_cast<double>(writes));
   }
-  total.repeat = repeat_writes(wear);
-  total.energy += static_cast<double>(total.repeat.set) * write_cost_.energy_set +
-                  static_cast<double>(total.repeat.reset) * write_cost_.energy_reset;
-  total.unlevelled_max_over_mean = wear.max_over_mean();
+  double longest_repeat = 0;
+  for (const Writes& repeat : repeat_writes(wear)) {
+    total.repeat += repeat;
+    longest_repeat = std::max(longest_repeat, write_cost_.time(repeat));
+  }
+  total.energy += write_cost_.energy(total.repeat);
+  total.time += longest_repeat;
   total.wear = level(wear, options_.levelling);
-  total.lifetime = lifetime(total.wear, write_cost_.endurance, 1);
+  total.unlevelled_wear = std::move(wear);
+  total.batch = write_cost_.batch;
+  total.lifetime = lifetime(total.wear, write_cost_.endurance, total.batch);
   return total;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -43,7 +44,9 @@ struct LayerPlan {
   std::int64_t num_inputs = 0;
   std::int64_t num_rows = 0;
   double lsb = 0;
+  std::int64_t budget = 0;             // steps by which a weight may be off
   std::int64_t index_bits = 0;         // as in `SectionList`
+  std::int64_t section_bits = 0;       // as in `SectionList`
   std::vector<std::int32_t> base;      // [sections]  as in `SectionList`
   std::vector<std::int32_t> crossbar;  // [sections]
   std::vector<std::int32_t>
@@ -86,13 +89,14 @@ struct PlanCost {
   Writes stream;
   Writes repeat;  // from the last sections back to the first ones
   WearMap wear;   // of one pass in the steady state, levelled as the options say
-  double unlevelled_max_over_mean = 0;
+  WearMap unlevelled_wear;
   double routing_bits = 0;  // per weight
   double sign_bits = 0;     // per weight
   double rmse = 0;          // relative to the rms of all weights
-  double energy = 0;        // J   per pass
-  double time = 0;          // s   per pass
-  double lifetime = 0;      // inferences, with batches of one
+  double energy = 0;        // J   per pass in the steady state
+  double time = 0;          // s   per pass in the steady state
+  std::int64_t batch = 1;   // inferences per pass
+  double lifetime = 0;      // inferences
 
   /// Writes of one pass in the steady state.
   std::uint64_t writes() const { return transition.total() + stream.total() + repeat.total(); }
@@ -100,6 +104,9 @@ struct PlanCost {
     return static_cast<double>(writes()) / static_cast<double>(num_weights);
   }
 };
+
+/// Told how many sections of the present layer are planned; by one thread at a time, from any.
+using SectionsDone = std::function<void(std::int64_t done)>;
 
 /// Plans a network layer by layer; nothing of a layer is kept but its costs and the present state
 /// of the crossbars, so that a network of any size takes the memory of its largest layer.
@@ -109,31 +116,33 @@ class Planner {
   Planner(const CrossbarPool& pool, const PlanOptions& options, const WriteCost& cost = {});
 
   /// The next layer, with its own error budget [steps]. Throws `ConfigError` when its codes do not
-  /// have the bits of the plan.
-  LayerPlan add(const LayerCodes& codes, std::int64_t budget);
+  /// have the bits of the plan, `Interrupted` when the user asks to stop; what was planned of the
+  /// layer is then lost, and the planner with it.
+  LayerPlan add(const LayerCodes& codes, std::int64_t budget, const SectionsDone& done = {});
   LayerPlan add(const LayerCodes& codes) { return add(codes, options_.budget); }
+
+  /// Loads the next layer as a planner in the same state has planned it before. The state is then
+  /// as `add` leaves it.
+  void take(const LayerPlan& plan, const LayerCodes& codes);
 
   /// Costs of what was planned so far.
   PlanCost cost() const;
 
  private:
-  /// A layer while it is planned.
-  struct Work {
-    LayerPlan plan;
-    std::int64_t budget = 0;
-    std::vector<Writes> section_writes;  // [sections]
-    std::vector<LayerCost> costs;        // [crossbars]
+  /// What was written for a layer.
+  struct Loads {
+    std::vector<Writes> sections;   // [sections]
+    std::vector<LayerCost> shares;  // [crossbars]
   };
 
-  /// Loads the sections of one crossbar, one after another.
-  void fill_crossbar(std::int64_t crossbar, const LayerCodes& codes, Work& work);
+  void require_fit(const LayerCodes& codes, std::int64_t budget) const;
+  void load(std::int64_t crossbar, std::int64_t section, const LayerPlan& plan, Loads& loads);
   void stick(std::int64_t crossbar, std::int64_t section, LayerPlan& plan) const;
+  void count(const LayerCodes& codes, const LayerPlan& plan, const Loads& loads);
   double code_error_power(const LayerCodes& codes, const LayerPlan& plan) const;
-  double routing_bits(const LayerPlan& plan,
-                      const LayerCost& cost,
-                      std::int64_t section_bits) const;
+  double routing_bits(const LayerPlan& plan, const LayerCost& cost) const;
   void add_energy_and_time(const std::vector<Writes>& section_writes, LayerCost& cost) const;
-  Writes repeat_writes(WearMap& wear) const;
+  std::vector<Writes> repeat_writes(WearMap& wear) const;
 
   CrossbarPool pool_;
   PlanOptions options_;

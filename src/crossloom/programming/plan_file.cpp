@@ -9,7 +9,7 @@ namespace crossloom {
 namespace {
 
 constexpr char kMagic[] = "CRSLPLAN";
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr std::int64_t kBaseBits = 32;
 constexpr std::int64_t kCrossbarBits = 16;
 
@@ -100,7 +100,7 @@ void assign_to(Described& described, const Json& values) {
 }  // namespace
 
 PlanWriter::PlanWriter(const std::filesystem::path& path, const PlanHeader& header)
-    : file_(path), options_(header.options) {
+    : file_(path, Unfinished::kKept), options_(header.options) {
   file_.write({kMagic, 8});
   file_.write(bytes_of(kVersion));
   block("HEAD",
@@ -111,6 +111,11 @@ PlanWriter::PlanWriter(const std::filesystem::path& path, const PlanHeader& head
         "");
 }
 
+PlanWriter::PlanWriter(const std::filesystem::path& path, const PlanReader& part)
+    : file_(path, Unfinished::kKept, part.whole_bytes()),
+      options_(part.header().options),
+      num_layers_(part.num_layers()) {}
+
 void PlanWriter::block(const char* tag, const Json& json, const std::string& data) {
   const std::string text = json.dump();
   file_.write({tag, 4});
@@ -119,6 +124,7 @@ void PlanWriter::block(const char* tag, const Json& json, const std::string& dat
   file_.write(text);
   file_.write(data);
   file_.write(bytes_of(crc(text, data)));
+  file_.flush();
 }
 
 void PlanWriter::add(const LayerPlan& plan) {
@@ -142,7 +148,9 @@ void PlanWriter::add(const LayerPlan& plan) {
          {"num_outputs", plan.num_outputs},
          {"num_inputs", plan.num_inputs},
          {"num_sections", plan.num_sections()},
+         {"budget", plan.budget},
          {"index_bits", plan.index_bits},
+         {"section_bits", plan.section_bits},
          {"lsb", plan.lsb}},
         bits.take());
   ++num_layers_;
@@ -160,8 +168,8 @@ void PlanWriter::finish(const PlanCost& cost) {
   file_.finish();
 }
 
-PlanReader::PlanReader(const std::filesystem::path& path)
-    : path_(path), file_(std::fopen(path.c_str(), "rb"), &std::fclose) {
+PlanReader::PlanReader(const std::filesystem::path& path, PlanEnding ending)
+    : path_(path), file_(std::fopen(path.c_str(), "rb"), &std::fclose), ending_(ending) {
   std::error_code error;
   left_ = std::filesystem::file_size(path, error);
   if (!file_ || error) {
@@ -183,6 +191,7 @@ PlanReader::PlanReader(const std::filesystem::path& path)
   } catch (const Json::exception&) {
     refuse("its header lacks a member");
   }
+  whole_bytes_ = static_cast<std::uint64_t>(std::ftell(file_.get()));
 }
 
 void PlanReader::refuse(const std::string& why) const {
@@ -212,11 +221,33 @@ PlanReader::Block PlanReader::read_block() {
   return block;
 }
 
-void PlanReader::require_match(const CrossbarPool& pool,
-                               const std::string& network_checksum) const {
-  if (pool.checksum() != header_.pool.checksum()) {
+/// Whether the file goes on long enough for the block that begins here. The place stays the same.
+bool PlanReader::has_whole_block() {
+  constexpr std::uint64_t kHead = 4 + 8 + 8;
+  constexpr std::uint64_t kTail = 4;
+  if (left_ < kHead + kTail) return false;
+  const std::uint64_t left = left_;
+  const long place = std::ftell(file_.get());
+  read(4);
+  const auto json_size = number_of<std::uint64_t>(read(8));
+  const auto data_size = number_of<std::uint64_t>(read(8));
+  left_ = left;
+  std::fseek(file_.get(), place, SEEK_SET);
+  const std::uint64_t room = left - kHead - kTail;
+  return json_size <= room && data_size <= room - json_size;
+}
+
+void PlanReader::require_match(const PlanHeader& wanted) const {
+  if (wanted.pool.checksum() != header_.pool.checksum()) {
     refuse("it was made for another pool: " + values_of(header_.pool).dump());
   }
+  if (values_of(wanted.options) != values_of(header_.options)) {
+    refuse("it was made with other options: " + values_of(header_.options).dump());
+  }
+  require_network(wanted.network_checksum);
+}
+
+void PlanReader::require_network(const std::string& network_checksum) const {
   if (network_checksum != header_.network_checksum) {
     refuse("it was made for another network: checksum " + header_.network_checksum.substr(0, 12) +
            ", not " + network_checksum.substr(0, 12));
@@ -225,11 +256,17 @@ void PlanReader::require_match(const CrossbarPool& pool,
 
 std::optional<LayerPlan> PlanReader::next() {
   if (is_done_) return std::nullopt;
+  if (ending_ == PlanEnding::kMayBeMissing && !has_whole_block()) {
+    is_done_ = true;
+    return std::nullopt;
+  }
   const Block block = read_block();
   try {
     if (block.tag == "LAYR") {
+      LayerPlan plan = unpack(block);
       ++num_layers_;
-      return unpack(block);
+      whole_bytes_ = static_cast<std::uint64_t>(std::ftell(file_.get()));
+      return plan;
     }
     if (block.tag != "DONE" || block.json.at("num_layers").get<std::int64_t>() != num_layers_ ||
         left_ != 0) {
@@ -248,7 +285,9 @@ LayerPlan PlanReader::unpack_sizes(const Block& block) const {
   plan.name = block.json.at("name").get<std::string>();
   plan.num_outputs = block.json.at("num_outputs").get<std::int64_t>();
   plan.num_inputs = block.json.at("num_inputs").get<std::int64_t>();
+  plan.budget = block.json.at("budget").get<std::int64_t>();
   plan.index_bits = block.json.at("index_bits").get<std::int64_t>();
+  plan.section_bits = block.json.at("section_bits").get<std::int64_t>();
   plan.lsb = block.json.at("lsb").get<double>();
   plan.num_rows = header_.pool.num_rows;
   const auto num_sections = block.json.at("num_sections").get<std::int64_t>();

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "crossloom/core/files.h"
+#include "crossloom/core/interrupt.h"
 #include "crossloom/programming/conductance_export.h"
 #include "crossloom/programming/replay.h"
 #include "crossloom/programming/studies.h"
@@ -25,13 +26,14 @@ class PlanFile : public testing::Test {
     for (const std::int64_t inputs : {40, 24}) {
       const Tensor w = draw_weights({"", 12, inputs}, WeightDraw::kLaplace, rng);
       network_.push_back(quantise("layer" + std::to_string(inputs), w, options_.bits));
+      weights_.emplace_back(network_.back().name, w);
     }
   }
   ~PlanFile() override { fs::remove_all(folder_); }
 
   std::vector<LayerPlan> write() {
     Planner planner(pool_, options_);
-    PlanWriter writer(path_, {pool_, options_, checksum(network_)});
+    PlanWriter writer(path_, header());
     std::vector<LayerPlan> plans;
     for (const LayerCodes& codes : network_) {
       plans.push_back(planner.add(codes));
@@ -39,6 +41,10 @@ class PlanFile : public testing::Test {
     }
     writer.finish(planner.cost());
     return plans;
+  }
+
+  PlanHeader header() const {
+    return {pool_, options_, checksum(source_of(weights_), options_.bits)};
   }
 
   /// Message of reading the file to its end; empty when it can be read.
@@ -58,7 +64,8 @@ class PlanFile : public testing::Test {
   const fs::path path_ = folder_ / "network.plan";
   CrossbarPool pool_;
   PlanOptions options_;
-  std::vector<LayerCodes> network_;
+  std::vector<std::pair<std::string, Tensor>> weights_;
+  std::vector<LayerCodes> network_;  // the codes of weights_
 };
 
 TEST_F(PlanFile, PlansComeBackAsTheyWere) {
@@ -118,24 +125,72 @@ TEST_F(PlanFile, DamagedByteIsRefused) {
   }
 }
 
-TEST_F(PlanFile, AnotherNetworkOrPoolIsRefused) {
+TEST_F(PlanFile, AnotherNetworkPoolOrOptionsAreRefused) {
   write();
   const PlanReader reader(path_);
-  EXPECT_NO_THROW(reader.require_match(pool_, checksum(network_)));
-  CrossbarPool other = pool_;
-  other.num_rows = 32;
-  EXPECT_THROW(reader.require_match(other, checksum(network_)), ConfigError);
-  std::vector<LayerCodes> changed = network_;
-  changed[1].values[5] = static_cast<std::int16_t>(changed[1].values[5] + 1);
-  EXPECT_THROW(reader.require_match(pool_, checksum(changed)), ConfigError);
+  EXPECT_NO_THROW(reader.require_match(header()));
+  PlanHeader other = header();
+  other.pool.num_rows = 32;
+  EXPECT_THROW(reader.require_match(other), ConfigError);
+  other = header();
+  other.options.budget = 1;
+  EXPECT_THROW(reader.require_match(other), ConfigError);
+  weights_[1].second = weights_[1].second.clone();
+  weights_[1].second[3][5] += 2 * network_[1].lsb;
+  EXPECT_THROW(reader.require_match(header()), ConfigError);
 }
 
-TEST_F(PlanFile, NothingAppearsUnlessFinished) {
+/// Asks for a stop when the second layer has begun.
+void stop_in_second_layer(std::size_t layer, std::int64_t /*sections*/) {
+  if (layer == 1) request_interrupt();
+}
+
+TEST_F(PlanFile, StoppedPlanGoesOnToTheSameFileAndCost) {
+  pool_.num_rows = 4;  // sections enough to be told of
+  Rng rng(3);
+  for (auto& layer : weights_) {
+    layer.second = draw_weights({"", 24, 64}, WeightDraw::kLaplace, rng);
+  }
+  options_.stucking = Stucking::kStatic;  // has a state of its own
+  NetworkPlanRequest request;
+  request.pool = pool_;
+  request.options = options_;
+  request.path = path_;
+  const WeightSource network = source_of(weights_);
+  const PlanCost whole = plan_network(network, request);
+  const std::string bytes = read_file(path_);
+  fs::remove(path_);
+
+  EXPECT_THROW(plan_network(network, request, stop_in_second_layer), Interrupted);
+  clear_interrupt();
+  EXPECT_FALSE(fs::exists(path_));
+  EXPECT_THROW(plan_network(network, request), ConfigError);  // an unfinished plan is in the way
+  // A process that was killed leaves a layer half-written.
+  std::ofstream(unfinished_path(path_), std::ios::app) << bytes.substr(bytes.size() / 2, 300);
+  request.may_resume = true;
+  std::vector<std::string> seen;
+  const PlanCost resumed =
+      plan_network(network, request, {}, [&](const LayerPlan& plan) { seen.push_back(plan.name); });
+  EXPECT_EQ(read_file(path_), bytes);
+  EXPECT_EQ(seen, network.names);
+  EXPECT_EQ(resumed.writes(), whole.writes());
+  EXPECT_EQ(resumed.wear.writes, whole.wear.writes);
+  EXPECT_EQ(resumed.rmse, whole.rmse);
+  EXPECT_EQ(resumed.time, whole.time);
+  EXPECT_EQ(resumed.routing_bits, whole.routing_bits);
+  // A finished plan is only read.
+  EXPECT_EQ(plan_network(network, request).writes(), whole.writes());
+  request.budgets = {0, 1};
+  EXPECT_THROW(plan_network(network, request), ConfigError);
+}
+
+TEST_F(PlanFile, PlanDoesNotAppearUnlessFinished) {
   {
-    PlanWriter writer(path_, {pool_, options_, checksum(network_)});
+    PlanWriter writer(path_, header());
     EXPECT_FALSE(fs::exists(path_));
   }
-  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 0);
+  EXPECT_FALSE(fs::exists(path_));
+  EXPECT_TRUE(fs::exists(unfinished_path(path_)));
   EXPECT_THROW(PlanWriter("/proc/nothing/plan", {pool_, options_, ""}), IoError);
 }
 

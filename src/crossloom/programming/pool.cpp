@@ -50,6 +50,7 @@ void WriteCost::describe(ParamList& params) {
   params.add("time_set", time_set, {0, 1}, "s", "time of raising one cell");
   params.add("time_reset", time_reset, {0, 1}, "s", "time of lowering one cell");
   params.add("endurance", endurance, {1, 1e18}, "1", "writes that a cell survives");
+  params.add("batch", batch, {1, 1e9}, "1", "inputs that share each load of a section");
 }
 
 }  // namespace crossloom

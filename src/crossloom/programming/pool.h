@@ -4,6 +4,7 @@
 #include <string>
 
 #include "crossloom/core/params.h"
+#include "crossloom/programming/cell_array.h"
 
 namespace crossloom {
 
@@ -50,8 +51,8 @@ struct CrossbarPool {
   std::string checksum() const;
 };
 
-/// What writing one cell costs. The cells of one crossbar are written one after another, crossbars
-/// side by side.
+/// What writing one cell costs, and how many inputs share a pass over the plan. The cells of one
+/// crossbar are written one after another, crossbars side by side.
 struct WriteCost {
   // assumption: one verified write of an HfOx 1T1R cell, order of magnitude; give your device's
   // own.
@@ -62,6 +63,18 @@ struct WriteCost {
   /// Writes a cell survives. Source: 4-level HfOx cells, 1e6 demonstrated (Huang et al., quoted in
   /// docs/reprogramming.md); the best reports are 5e9 to 1e12 (Lanza 2019).
   double endurance = 1e6;
+  /// Inputs that each resident section serves before the next one is loaded over it.
+  std::int64_t batch = 1;
+
+  /// Of these writes.
+  double energy(const Writes& writes) const {
+    return static_cast<double>(writes.set) * energy_set +
+           static_cast<double>(writes.reset) * energy_reset;
+  }
+  double time(const Writes& writes) const {
+    return static_cast<double>(writes.set) * time_set +
+           static_cast<double>(writes.reset) * time_reset;
+  }
 
   void describe(ParamList& params);
 };

@@ -30,13 +30,16 @@ std::uint32_t Replay::read(std::int64_t cells) const {
 }
 
 Tensor Replay::product(const LayerPlan& plan, const Tensor& x) {
-  TORCH_CHECK(x.dim() == 2 && x.size(1) == plan.num_inputs && x.scalar_type() == at::kLong,
+  TORCH_CHECK(x.dim() == 2 && x.scalar_type() == at::kLong && x.size(1) > 0 &&
+                  x.size(1) % plan.num_inputs == 0 &&
+                  plan.num_outputs % (x.size(1) / plan.num_inputs) == 0,
               "layer '",
               plan.name,
-              "' takes int64 [B, ",
+              "' takes int64 [B, groups * ",
               plan.num_inputs,
               "], not ",
               x.sizes());
+  const std::int64_t outputs_of_group = plan.num_outputs / (x.size(1) / plan.num_inputs);
   TORCH_CHECK(
       plan.num_rows == pool_.num_rows, "the plan is for sections of ", plan.num_rows, " rows");
   // Batch last, so that one weight meets neighbouring numbers.
@@ -59,8 +62,10 @@ Tensor Replay::product(const LayerPlan& plan, const Tensor& x) {
                                     options_.bits,
                                     read((first_row + row) * num_cols_),
                                     plan.input_sign[slot + row]);
-      const std::int64_t* in = from + weight % plan.num_inputs * batch;
-      std::int64_t* out = to + weight / plan.num_inputs * batch;
+      const std::int64_t output = weight / plan.num_inputs;
+      const std::int64_t group = output / outputs_of_group;
+      const std::int64_t* in = from + (group * plan.num_inputs + weight % plan.num_inputs) * batch;
+      std::int64_t* out = to + output * batch;
       for (std::int64_t i = 0; i < batch; ++i) out[i] += q * in[i];
     }
   }

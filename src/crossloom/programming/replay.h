@@ -17,10 +17,11 @@ class Replay {
  public:
   Replay(const CrossbarPool& pool, const PlanOptions& options);
 
-  /// The product of the next layer. Layers must come in the order they were planned.
+  /// The product of the next layer. Layers must come in the order they were planned. Outputs that
+  /// see only their own group's inputs (grouped convolutions) take the groups side by side.
   ///
-  ///   x        [B, inputs]   1  int64
-  ///   returns  [B, outputs]  1  int64
+  ///   x        [B, groups * inputs]  1  int64
+  ///   returns  [B, outputs]          1  int64
   Tensor product(const LayerPlan& plan, const Tensor& x);
 
   /// Cells written so far, first load included.

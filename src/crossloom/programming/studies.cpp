@@ -1,5 +1,9 @@
 #include "crossloom/programming/studies.h"
 
+#include <algorithm>
+
+#include <fnmatch.h>
+
 namespace crossloom {
 namespace {
 
@@ -51,6 +55,15 @@ std::vector<LayerShape> vit_base_shapes(std::int64_t num_blocks) {
   return shapes;
 }
 
+const std::vector<std::pair<std::string, WeightDraw>>& weight_draws() {
+  static const std::vector<std::pair<std::string, WeightDraw>> draws = {
+      {"gauss", WeightDraw::kGauss},
+      {"laplace", WeightDraw::kLaplace},
+      {"student5", WeightDraw::kStudent5},
+      {"student3", WeightDraw::kStudent3}};
+  return draws;
+}
+
 Tensor draw_weights(const LayerShape& shape, WeightDraw draw, Rng& rng) {
   const std::vector<std::int64_t> sizes = {shape.num_outputs, shape.num_inputs};
   if (draw == WeightDraw::kGauss) return rng.normal(sizes);
@@ -65,8 +78,18 @@ Tensor draw_weights(const LayerShape& shape, WeightDraw draw, Rng& rng) {
   return rng.normal(sizes) * (squares / freedom).rsqrt();
 }
 
+WeightSource drawn_source(const std::vector<LayerShape>& shapes, WeightDraw draw, const Rng& rng) {
+  WeightSource source;
+  for (const LayerShape& shape : shapes) source.names.push_back(shape.name);
+  source.weights = [shapes, draw, rng](std::size_t index) {
+    Rng layer_rng = rng.fork(index);
+    return draw_weights(shapes.at(index), draw, layer_rng);
+  };
+  return source;
+}
+
 std::vector<double> reading_gains(const Reading& reading, const Rng& rng) {
-  PlanOptions options = scheme("", reading.bits, Order::kNatural, RowAssignment::kRank).options;
+  PlanOptions options = natural_scheme(reading.bits).options;
   CrossbarPool pool;
   pool.num_rows = reading.num_rows;
   pool.num_cols = reading.bits;
@@ -78,11 +101,9 @@ std::vector<double> reading_gains(const Reading& reading, const Rng& rng) {
     pool.num_crossbars = num_crossbars;
     planners.emplace_back(pool, options);
   }
+  const WeightSource source = drawn_source(reading.shapes, reading.draw, rng);
   for (std::size_t i = 0; i < reading.shapes.size(); ++i) {
-    const LayerShape& shape = reading.shapes[i];
-    Rng layer_rng = rng.fork(i);
-    const LayerCodes codes =
-        quantise(shape.name, draw_weights(shape, reading.draw, layer_rng), reading.bits);
+    const LayerCodes codes = source.codes(i, reading.bits);
     natural.add(codes);
     for (Planner& planner : planners) planner.add(codes);
   }
@@ -106,11 +127,13 @@ std::vector<std::pair<std::string, Tensor>> product_weights(const TensorMap& ten
 
 std::vector<Scheme> standard_schemes(std::int64_t bits) {
   using Rows = RowAssignment;
-  std::vector<Scheme> schemes = {scheme("natural", bits, Order::kNatural, Rows::kRank)};
+  std::vector<Scheme> schemes = {natural_scheme(bits)};
   for (std::int64_t fewer = bits - 1; fewer >= std::max<std::int64_t>(bits - 4, 1); --fewer) {
     const std::string suffix = " at " + std::to_string(fewer) + " bits";
     schemes.push_back(scheme("natural" + suffix, fewer, Order::kNatural, Rows::kRank));
     schemes.push_back(scheme("R3" + suffix, fewer, Order::kR3, Rows::kRank));
+    schemes.push_back(
+        scheme("QR sorted + Hungarian" + suffix, fewer, Order::kQrSorted, Rows::kHungarian));
   }
   schemes.push_back(scheme("R1 (index-routed)", bits, Order::kR1, Rows::kRank));
   schemes.push_back(scheme("row walk (index-routed)", bits, Order::kRowWalk, Rows::kRank));
@@ -138,7 +161,7 @@ std::vector<Scheme> standard_schemes(std::int64_t bits) {
     schemes.push_back(stuck);
   }
   schemes.push_back(scheme("R3 + budget 2", bits, Order::kR3, Rows::kRank, 2));
-  for (const std::int64_t budget : {1, 2, 4}) {
+  for (const std::int64_t budget : {1, 2, 3, 4, 6}) {
     const std::string suffix = " + Hungarian + budget " + std::to_string(budget);
     schemes.push_back(scheme("R3" + suffix, bits, Order::kR3, Rows::kHungarian, budget));
     schemes.push_back(scheme("QR" + suffix, bits, Order::kQr, Rows::kHungarian, budget));
@@ -148,41 +171,58 @@ std::vector<Scheme> standard_schemes(std::int64_t bits) {
   return schemes;
 }
 
+SchemeKind kind_of(const Scheme& scheme, std::int64_t bits) {
+  if (is_index_routed(scheme.options.order)) return SchemeKind::kIndexRouted;
+  if (scheme.options.stucking != Stucking::kNone) return SchemeKind::kStucking;
+  if (scheme.options.budget > 0) return SchemeKind::kBudget;
+  return scheme.options.bits < bits ? SchemeKind::kFewerBits : SchemeKind::kLossless;
+}
+
+std::vector<Scheme> choose_schemes(const std::vector<Scheme>& schemes,
+                                   const std::vector<std::string>& patterns) {
+  std::vector<bool> is_chosen(schemes.size(), patterns.empty());
+  for (const std::string& pattern : patterns) {
+    bool fits_one = false;
+    for (std::size_t i = 0; i < schemes.size(); ++i) {
+      if (::fnmatch(pattern.c_str(), schemes[i].name.c_str(), 0) != 0) continue;
+      is_chosen[i] = true;
+      fits_one = true;
+    }
+    if (fits_one) continue;
+    std::string names;
+    for (const Scheme& known : schemes) names += (names.empty() ? "" : ", ") + known.name;
+    throw ConfigError("no scheme is called '" + pattern + "' (* stands for any characters); use " +
+                      "one of: " + names);
+  }
+  std::vector<Scheme> chosen;
+  for (std::size_t i = 0; i < schemes.size(); ++i) {
+    if (is_chosen[i]) chosen.push_back(schemes[i]);
+  }
+  return chosen;
+}
+
+Scheme natural_scheme(std::int64_t bits) {
+  return scheme("natural", bits, Order::kNatural, RowAssignment::kRank);
+}
+
+CrossbarPool widened(CrossbarPool pool, const PlanOptions& options) {
+  pool.num_cols = std::max(pool.num_cols, pool.used_cols(word_bits(options.sign, options.bits)));
+  return pool;
+}
+
+double gain(const PlanCost& cost, const PlanCost& reference) {
+  return static_cast<double>(reference.writes()) / static_cast<double>(cost.writes());
+}
+
 PlanCost plan_cost(const std::vector<std::pair<std::string, Tensor>>& network,
                    const CrossbarPool& pool,
                    const PlanOptions& options,
                    const std::vector<std::int64_t>& budgets) {
-  TORCH_CHECK(budgets.empty() || budgets.size() == network.size(),
-              "a budget for each of ",
-              network.size(),
-              " layers, not ",
-              budgets.size());
-  Planner planner(pool, options);
-  for (std::size_t i = 0; i < network.size(); ++i) {
-    planner.add(quantise(network[i].first, network[i].second, options.bits),
-                budgets.empty() ? options.budget : budgets[i]);
-  }
-  return planner.cost();
-}
-
-std::vector<Comparison> compare(const std::vector<std::pair<std::string, Tensor>>& network,
-                                const std::vector<Scheme>& schemes,
-                                CrossbarPool pool,
-                                std::int64_t bits) {
-  const Scheme natural = scheme("natural", bits, Order::kNatural, RowAssignment::kRank);
-  const PlanCost reference = plan_cost(network, pool, natural.options);
-  std::vector<Comparison> rows;
-  for (const Scheme& candidate : schemes) {
-    const std::int64_t needed =
-        pool.used_cols(word_bits(candidate.options.sign, candidate.options.bits));
-    pool.num_cols = std::max(pool.num_cols, needed);
-    Comparison row{candidate.name, candidate.options, plan_cost(network, pool, candidate.options)};
-    row.gain = static_cast<double>(reference.writes()) / static_cast<double>(row.cost.writes());
-    row.stream_gain = static_cast<double>(reference.stream.total()) /
-                      static_cast<double>(row.cost.stream.total());
-    rows.push_back(std::move(row));
-  }
-  return rows;
+  NetworkPlanRequest request;
+  request.pool = pool;
+  request.options = options;
+  request.budgets = budgets;
+  return plan_network(source_of(network), request);
 }
 
 }  // namespace crossloom

@@ -7,7 +7,7 @@
 
 #include "crossloom/core/random.h"
 #include "crossloom/core/tensor_files.h"
-#include "crossloom/programming/plan.h"
+#include "crossloom/programming/network_plan.h"
 
 namespace crossloom {
 
@@ -30,8 +30,14 @@ std::vector<LayerShape> vit_base_shapes(std::int64_t num_blocks = 12);
 /// Distributions that stand for trained weights.
 enum class WeightDraw { kGauss, kLaplace, kStudent5, kStudent3 };
 
+/// Their names, as the command line has them.
+const std::vector<std::pair<std::string, WeightDraw>>& weight_draws();
+
 /// Weights of unit scale: [outputs, inputs], 1.
 Tensor draw_weights(const LayerShape& shape, WeightDraw draw, Rng& rng);
+
+/// Layers of `shapes` whose weights are drawn anew whenever they are asked for.
+WeightSource drawn_source(const std::vector<LayerShape>& shapes, WeightDraw draw, const Rng& rng);
 
 /// Gains of an order over natural order on a network without weights, for several pool sizes:
 /// stream writes only, rows by rank, sections dealt strided. A layer's weights are drawn, planned
@@ -50,29 +56,35 @@ std::vector<double> reading_gains(const Reading& reading, const Rng& rng);
 /// [outputs, inputs]. In the order of their names.
 std::vector<std::pair<std::string, Tensor>> product_weights(const TensorMap& tensors);
 
+/// What a scheme is about.
+enum class SchemeKind { kLossless, kFewerBits, kIndexRouted, kStucking, kBudget };
+
 /// A scheme of the table of docs/reprogramming.md.
 struct Scheme {
   std::string name;
   PlanOptions options;
 };
 
+/// `bits` are those of the comparison.
+SchemeKind kind_of(const Scheme& scheme, std::int64_t bits);
+
 /// Natural order at fewer bits, R3, row assignments, QR, stucking and budgets: what `bits` allows.
 std::vector<Scheme> standard_schemes(std::int64_t bits);
 
-/// A scheme on a network, beside natural order at the bits of the comparison.
-struct Comparison {
-  std::string name;
-  PlanOptions options;
-  PlanCost cost;
-  double gain = 0;         // writes of natural order / writes, per pass in the steady state
-  double stream_gain = 0;  // the same without transitions and repetition
-};
+/// The schemes whose name one of `patterns` is, in which * stands for any characters. Throws
+/// `ConfigError` on a pattern that fits none.
+std::vector<Scheme> choose_schemes(const std::vector<Scheme>& schemes,
+                                   const std::vector<std::string>& patterns);
 
-/// Plans `network` by each scheme. The pool's columns are widened to what a scheme needs.
-std::vector<Comparison> compare(const std::vector<std::pair<std::string, Tensor>>& network,
-                                const std::vector<Scheme>& schemes,
-                                CrossbarPool pool,
-                                std::int64_t bits);
+/// The scheme that all are compared with.
+Scheme natural_scheme(std::int64_t bits);
+
+/// The pool, its columns widened to what `options` need.
+CrossbarPool widened(CrossbarPool pool, const PlanOptions& options);
+
+/// Writes of the scheme with `reference` / writes of the one with `cost`, per pass in the steady
+/// state.
+double gain(const PlanCost& cost, const PlanCost& reference);
 
 /// The cost of a network under `options`, with error budgets of its layers unless `budgets` is
 /// empty.

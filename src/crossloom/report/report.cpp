@@ -5,6 +5,8 @@
 #include "crossloom/core/files.h"
 #include "crossloom/core/units.h"
 #include "crossloom/experiment/run_folder.h"
+#include "crossloom/report/plan_report.h"
+#include "crossloom/report/report_parts.h"
 
 extern "C" const char crossloom_report_template[];
 extern "C" const char crossloom_report_template_end[];
@@ -13,16 +15,6 @@ namespace crossloom {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string fixed(double value, int decimals) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", decimals, value);
-  return text;
-}
-
-std::string percent(double share) {
-  return fixed(100 * share, 2) + " %";
-}
 
 /// Names of methods as a reader knows them.
 std::string title_of(const std::string& method) {
@@ -38,14 +30,7 @@ struct Results {
   std::vector<Json> metrics, transfer;
 
   explicit Results(const fs::path& folder) {
-    const auto read = [&](const char* file) {
-      const Json json = Json::parse(read_file(folder / file), nullptr, false);
-      if (json.is_discarded()) {
-        throw ConfigError("cannot read " + (folder / file).string() +
-                          " (damaged JSON); run the experiment again");
-      }
-      return json;
-    };
+    const auto read = [&](const char* file) { return read_json_file(folder / file); };
     if (!fs::exists(folder / "summary.json")) {
       throw ConfigError("no results in " + folder.string() +
                         " (there is no summary.json); finish the run with --resume first");
@@ -61,10 +46,6 @@ struct Results {
 
   std::string method() const { return summary.at("method").get<std::string>(); }
 };
-
-Json card(const std::string& label, const std::string& value, const std::string& note) {
-  return {{"label", label}, {"value", value}, {"note", note}};
-}
 
 Json headline(const Results& results) {
   Json cards = Json::array();
@@ -196,20 +177,12 @@ Json wear_section(const Results& results) {
                     {"y", {{"label", "writes"}, {"scale", "log"}}},
                     {"categories", names},
                     {"series", {{{"name", ""}, {"y", totals}}}}});
-  const auto column = [](const char* label, const char* align) {
-    return Json{{"label", label}, {"align", align}};
-  };
   return {{"title", "Wear"},
           {"text", "Every programming of a device is counted."},
           {"charts", charts},
           {"tables",
            {{{"title", "Writes by layer"},
-             {"columns",
-              {column("Layer", "left"),
-               column("Rows", "right"),
-               column("Columns", "right"),
-               column("Mean writes", "right"),
-               column("Most writes", "right")}},
+             {"columns", columns({"Layer", "Rows", "Columns", "Mean writes", "Most writes"})},
              {"rows", rows}}}}};
 }
 
@@ -254,16 +227,14 @@ Json transfer_section(const Results& results) {
                     number("median"),
                     number("max")});
   }
-  Json columns = {{{"label", "Trained by"}}};
-  for (const char* label : {"Chips",
-                            "Mean",
-                            "Standard deviation",
-                            "95 % interval of the mean",
-                            "Least",
-                            "Median",
-                            "Most"}) {
-    columns.push_back({{"label", label}, {"align", "right"}});
-  }
+  const Json head = columns({"Trained by",
+                             "Chips",
+                             "Mean",
+                             "Standard deviation",
+                             "95 % interval of the mean",
+                             "Least",
+                             "Median",
+                             "Most"});
   return {
       {"title", "Transfer to fresh chips"},
       {"text",
@@ -274,7 +245,7 @@ Json transfer_section(const Results& results) {
          {"title", "Accuracy on fresh chips"},
          {"y", {{"label", "accuracy"}, {"unit", "%"}}},
          {"series", series}}}},
-      {"tables", {{{"title", "Accuracy on fresh chips"}, {"columns", columns}, {"rows", rows}}}}};
+      {"tables", {{{"title", "Accuracy on fresh chips"}, {"columns", head}, {"rows", rows}}}}};
 }
 
 Json cost_section(const Results& results) {
@@ -289,10 +260,8 @@ Json cost_section(const Results& results) {
   };
   for (const Json& product : cost.at("products")) add_row(product);
   add_row(cost.at("total"));
-  Json columns = {{{"label", "Layer"}}};
-  for (const char* label : {"Devices", "FLOPs", "Crossbars", "Operations", "Crossbar operations"}) {
-    columns.push_back({{"label", label}, {"align", "right"}});
-  }
+  const Json head =
+      columns({"Layer", "Devices", "FLOPs", "Crossbars", "Operations", "Crossbar operations"});
   return {
       {"title", "Cost of one image"},
       {"text",
@@ -300,12 +269,13 @@ Json cost_section(const Results& results) {
            format_quantity(cost.at("energy_J").get<double>(), "J", 4) +
            ": positions of an output and layers follow one another, crossbars of a layer work at "
            "the same time."},
-      {"tables", {{{"title", "By layer"}, {"columns", columns}, {"rows", rows}}}}};
+      {"tables", {{{"title", "By layer"}, {"columns", head}, {"rows", rows}}}}};
 }
 
 }  // namespace
 
 Json report_data(const fs::path& folder) {
+  if (is_plan_folder(folder)) return plan_report_data(folder);
   const Results results(folder);
   Json warnings = Json::array();
   if (results.data.at("is_synthetic").get<bool>()) {
@@ -319,17 +289,16 @@ Json report_data(const fs::path& folder) {
   if (results.summary.contains("transfer")) sections.push_back(transfer_section(results));
   sections.push_back(cost_section(results));
   const Json& summary = results.summary;
-  return {
-      {"title", summary.at("experiment")},
-      {"subtitle",
-       title_of(results.method()) + ", network " + summary.at("network").get<std::string>() +
-           ", seed " + std::to_string(summary.at("seed").get<std::int64_t>()) + ", " +
-           format_quantity(results.timing.value("total", 0.0), "s", 3)},
-      {"warnings", warnings},
-      {"headline", headline(results)},
-      {"sections", sections},
-      {"parameters", results.parameters},
-      {"provenance", {{"crossloom", CROSSLOOM_VERSION}, {"data", results.data.at("provenance")}}}};
+  return {{"title", summary.at("experiment")},
+          {"subtitle",
+           title_of(results.method()) + ", network " + summary.at("network").get<std::string>() +
+               ", seed " + std::to_string(summary.at("seed").get<std::int64_t>()) + ", " +
+               format_quantity(results.timing.value("total", 0.0), "s", 3)},
+          {"warnings", warnings},
+          {"headline", headline(results)},
+          {"sections", sections},
+          {"parameters", results.parameters},
+          {"provenance", provenance(results.data.at("provenance").get<std::string>())}};
 }
 
 std::string render_report(const Json& data) {
