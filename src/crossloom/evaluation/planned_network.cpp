@@ -8,7 +8,7 @@ namespace {
 /// The codes of `plan`'s layer, without what the plan changed: [outputs, inputs], int64.
 Tensor codes_of(const StoredProduct& stored, const LayerPlan& plan, std::int64_t bits) {
   const LayerCodes codes = quantise(plan.name, stored.weight.flatten(1), bits);
-  return torch::tensor(at::ArrayRef<std::int16_t>(codes.values), torch::kLong)
+  return at::tensor(at::ArrayRef<std::int16_t>(codes.values), at::kLong)
       .view({codes.num_outputs, codes.num_inputs});
 }
 
@@ -41,8 +41,8 @@ PlannedNetwork::PlannedNetwork(const Network& network, const PlanOptions& option
 
 void PlannedNetwork::add(const LayerPlan& plan) {
   Tensor& weight = network_.products().at(next_++).weight;
-  const torch::NoGradGuard no_grad;
-  weight.copy_((planned_values(plan, options_).to(torch::kDouble) * plan.lsb).view(weight.sizes()));
+  const at::NoGradGuard no_grad;
+  weight.copy_((planned_values(plan, options_).to(at::kDouble) * plan.lsb).view(weight.sizes()));
 }
 
 PlanExecution::PlanExecution(const CrossbarPool& pool,
@@ -53,7 +53,7 @@ PlanExecution::PlanExecution(const CrossbarPool& pool,
 
 std::vector<Tensor> PlanExecution::forward(const Network& network,
                                            const std::vector<Tensor>& inputs) {
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   std::vector<Tensor> outputs = network.forward(inputs, [&](std::size_t index, const Tensor& x) {
     return product(network.products()[index], x);
   });
@@ -66,32 +66,32 @@ Tensor PlanExecution::product(const StoredProduct& stored, const Tensor& x) {
   TORCH_CHECK(plan.has_value(), "the plan has fewer layers than the network has products");
   const double largest = x.abs().max().item<double>();
   const double step = largest > 0 ? largest / static_cast<double>((1 << input_bits_) - 1) : 1;
-  const Tensor rows = product_rows((x.to(torch::kDouble) / step).round(), stored.geometry);
-  const Tensor y = replay_.product(*plan, rows.to(torch::kLong));
+  const Tensor rows = product_rows((x.to(at::kDouble) / step).round(), stored.geometry);
+  const Tensor y = replay_.product(*plan, rows.to(at::kLong));
 
-  const Tensor values = planned_values(*plan, options_).to(torch::kLong);
+  const Tensor values = planned_values(*plan, options_).to(at::kLong);
   const std::int64_t groups = stored.geometry.groups;
   const Tensor by_group = rows.view({rows.size(0), groups, plan->num_inputs}).transpose(0, 1);
   const Tensor weights =
-      values.to(torch::kDouble).view({groups, plan->num_outputs / groups, plan->num_inputs});
+      values.to(at::kDouble).view({groups, plan->num_outputs / groups, plan->num_inputs});
   // In double: sums of integers stay exact up to 2^53.
-  const Tensor expected = torch::bmm(by_group, weights.transpose(1, 2)).transpose(0, 1);
+  const Tensor expected = at::bmm(by_group, weights.transpose(1, 2)).transpose(0, 1);
   check_.num_products += y.numel();
   check_.num_differences +=
-      y.ne(expected.reshape(y.sizes()).to(torch::kLong)).sum().item<std::int64_t>();
+      y.ne(expected.reshape(y.sizes()).to(at::kLong)).sum().item<std::int64_t>();
   check_.largest_error =
       std::max(check_.largest_error,
                (values - codes_of(stored, *plan, options_.bits)).abs().max().item<std::int64_t>());
   return as_outputs(
-      (y.to(torch::kDouble) * (step * plan->lsb)).to(torch::kFloat), x, stored.geometry);
+      (y.to(at::kDouble) * (step * plan->lsb)).to(at::kFloat), x, stored.geometry);
 }
 
 Tensor product_rows(const Tensor& x, const ProductGeometry& geometry) {
   if (geometry.kind == ProductGeometry::Kind::kLinear) return x.reshape({-1, x.size(-1)});
   const auto& [top, left, bottom, right] = geometry.padding;
-  const Tensor padded = torch::constant_pad_nd(x, {left, right, top, bottom});
+  const Tensor padded = at::constant_pad_nd(x, {left, right, top, bottom});
   const Tensor columns =
-      torch::im2col(padded, geometry.kernel, geometry.dilation, {0, 0}, geometry.stride);
+      at::im2col(padded, geometry.kernel, geometry.dilation, {0, 0}, geometry.stride);
   return columns.transpose(1, 2).reshape({-1, columns.size(1)});
 }
 

@@ -47,7 +47,7 @@ TEST(ProductRows, TimesTheWeightsAreTheConvolution) {
   const Tensor weight = Rng(2).normal(geometry.weight_sizes());
   const Tensor rows = product_rows(x, geometry);  // [B * positions, 3 groups * 2 * 9]
   ASSERT_EQ(rows.size(1), 3 * 18);
-  const Tensor y = torch::bmm(rows.view({-1, 3, 18}).transpose(0, 1),
+  const Tensor y = at::bmm(rows.view({-1, 3, 18}).transpose(0, 1),
                               weight.view({3, 3, 18}).transpose(1, 2));  // [3, B * positions, 3]
   const Tensor exact = digital_product(x, weight, geometry).permute({0, 2, 3, 1});
   EXPECT_TRUE(y.transpose(0, 1).reshape(exact.sizes()).allclose(exact, 1e-4, 1e-4));
@@ -94,7 +94,7 @@ TEST(PlanExecution, BudgetedReplayOfADepthwiseNetworkIsThePlannedNetwork) {
   const Tensor y = execution.forward(network, {x}).at(0);
   EXPECT_EQ(execution.check().num_differences, 0);
   EXPECT_EQ(execution.check().largest_error, 2);
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   EXPECT_LT(relative_error(y, planned.network().forward(x)), 1e-3);
 }
 

@@ -1,5 +1,7 @@
 #include "crossloom/evaluation/sensitivity.h"
 
+#include <torch/csrc/autograd/autograd.h>
+
 #include "crossloom/core/interrupt.h"
 
 namespace crossloom {
@@ -11,14 +13,14 @@ struct MeanSquare {
   double count = 0;
 
   void add(const Tensor& values) {
-    sum += values.to(torch::kDouble).square().sum().item<double>();
+    sum += values.to(at::kDouble).square().sum().item<double>();
     count += static_cast<double>(values.numel());
   }
   double mean() const { return sum / count; }
 };
 
 std::vector<double> by_activation(const Network& network, const InputBatches& inputs) {
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   std::vector<MeanSquare> x_power(network.products().size());
   std::vector<MeanSquare> y_power(network.products().size());
   for (const std::vector<Tensor>& batch : inputs) {
@@ -55,16 +57,16 @@ std::vector<double> by_fisher(const Network& network, const InputBatches& inputs
   double num_examples = 0;
   for (const std::vector<Tensor>& batch : inputs) {
     throw_if_interrupted();
-    const torch::AutoGradMode with_gradients(true);
+    const at::AutoGradMode with_gradients(true);
     const auto exact = [&](std::size_t index, const Tensor& x) {
       return digital_product(x, weights[index], copy.products()[index].geometry);
     };
     const Tensor logits = copy.forward(batch, exact).at(0);
     const Tensor log_p = logits.log_softmax(1).gather(1, draw_labels(logits, rng).unsqueeze(1));
-    const Tensor sign = rng.uniform({logits.size(0), 1}).lt(0.5).to(torch::kFloat) * 2 - 1;
+    const Tensor sign = rng.uniform({logits.size(0), 1}).lt(0.5).to(at::kFloat) * 2 - 1;
     const auto gradients = torch::autograd::grad({(sign * log_p).sum()}, weights);
     for (std::size_t i = 0; i < weights.size(); ++i) {
-      sums[i] += gradients[i].to(torch::kDouble).square().mean().item<double>();
+      sums[i] += gradients[i].to(at::kDouble).square().mean().item<double>();
     }
     num_examples += static_cast<double>(logits.size(0));
   }

@@ -31,13 +31,13 @@ TEST(Sensitivity, FisherOfUndecidedClassesIsAQuarterOfTheInputsPower) {
 
 TEST(Sensitivity, OfActivationsIsTheOutputErrorOfUnitNoise) {
   Network network = make_linear();
-  network.products()[0].weight = torch::tensor({{3.0F, 1.0F}, {-2.0F, 0.5F}});
+  network.products()[0].weight = at::tensor({3.0F, 1.0F, -2.0F, 0.5F}).view({2, 2});
   const Tensor x = Rng(1).normal({5000, 2});
   const double measured =
       sensitivities(network, {{x}}, SensitivityBy::kActivation, Rng(2)).at(0) * 4;
   const Tensor exact = x.matmul(network.products()[0].weight.t());
   const Tensor noise = Rng(7).normal({400, 2, 2});  // 1600 numbers: 5 standard errors are 18 %
-  const double error = torch::matmul(x, noise).square().mean().item<double>();
+  const double error = at::matmul(x, noise).square().mean().item<double>();
   EXPECT_NEAR(measured / (error / exact.square().mean().item<double>()), 1, 0.18);
 }
 

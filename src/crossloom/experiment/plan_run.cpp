@@ -420,7 +420,7 @@ Json replay_plan(const PlanRequest& request, const fs::path& path, Progress& pro
     return reader.next();
   });
   const Tensor outputs = execution.forward(subject.network, inputs).at(0);
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   const Tensor exact = subject.network.forward(inputs).at(0);
   reader.next();  // the end of the file must be there
   const ReplayCheck& check = execution.check();
@@ -433,7 +433,7 @@ Json replay_plan(const PlanRequest& request, const fs::path& path, Progress& pro
           {"cells_written", check.writes.total()},
           {"output_error", ((outputs - exact).norm() / exact.norm()).item<double>()},
           {"agreement",
-           outputs.argmax(-1).eq(exact.argmax(-1)).to(torch::kDouble).mean().item<double>()}};
+           outputs.argmax(-1).eq(exact.argmax(-1)).to(at::kDouble).mean().item<double>()}};
 }
 
 std::int64_t export_plan(const fs::path& path, const fs::path& csv, ConductanceRange range) {
