@@ -22,7 +22,7 @@ void write_outputs(const Network& network,
 }
 
 void run(const std::vector<std::string>& arguments) {
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   if (arguments.size() < 4) throw ConfigError("usage (too few arguments); see the source");
   const std::string weights = arguments[1] == "-" ? "" : arguments[1];
   const Network network = open_model(arguments[0], weights);

@@ -14,13 +14,9 @@ Tensor codes_of(const StoredProduct& stored, const LayerPlan& plan, std::int64_t
 
 /// y of `product_rows`, [B * positions, outputs], in the shape of the product's outputs for `x`.
 Tensor as_outputs(const Tensor& y, const Tensor& x, const ProductGeometry& geometry) {
-  if (geometry.kind == ProductGeometry::Kind::kLinear) {
-    std::vector<std::int64_t> sizes = x.sizes().vec();
-    sizes.back() = geometry.out_channels;
-    return y.view(sizes);
-  }
-  const auto sizes = geometry.output_sizes(x.sizes().slice(1));
-  return y.view({x.size(0), sizes[1], sizes[2], sizes[0]}).permute({0, 3, 1, 2});
+  const std::vector<std::int64_t> sizes = geometry.output_sizes(x.sizes());
+  if (geometry.kind == ProductGeometry::Kind::kLinear) return y.view(sizes);
+  return y.view({sizes[0], sizes[2], sizes[3], sizes[1]}).permute({0, 3, 1, 2});
 }
 
 }  // namespace

@@ -88,6 +88,16 @@ struct Subject {
   Subject(const Subject&) = delete;  // the source refers to the network
   Subject& operator=(const Subject&) = delete;
 
+  /// Puts the weights of the source into the network, which has none of its own where they are
+  /// drawn.
+  void fill_network() {
+    const at::NoGradGuard no_grad;
+    for (std::size_t i = 0; i < source.names.size(); ++i) {
+      Tensor& weight = network.products()[i].weight;
+      weight.copy_(source.weights(i).view(weight.sizes()));
+    }
+  }
+
   std::int64_t weights_of(std::size_t layer) const {
     return network.products()[layer].geometry.num_weights();
   }
@@ -395,7 +405,8 @@ Json run_comparison(const PlanRequest& request,
 Json replay_plan(const PlanRequest& request, const fs::path& path, Progress& progress) {
   PlanReader reader(path);
   const PlanHeader header = reader.header();
-  const Subject subject(request);
+  Subject subject(request);
+  if (!request.draw.empty()) subject.fill_network();
   reader.require_network(checksum(subject.source, header.options.bits));
   std::vector<Tensor> inputs;
   if (request.data.empty()) {

@@ -252,7 +252,7 @@ Json cost_section(const Results& results) {
   const Json& cost = results.summary.at("cost");
   Json rows = Json::array();
   const auto add_row = [&](const Json& row) {
-    Json cells = {row.at("name")};
+    Json cells = Json::array({row.at("name")});
     for (const char* key : {"devices", "flops", "crossbars", "ops", "tile_ops"}) {
       cells.push_back(std::to_string(row.at(key).get<std::int64_t>()));
     }
@@ -281,7 +281,7 @@ Json report_data(const fs::path& folder) {
   if (results.data.at("is_synthetic").get<bool>()) {
     warnings.push_back("NOT REAL DATA. " + results.data.at("provenance").get<std::string>());
   }
-  Json sections = {training_section(results)};
+  Json sections = Json::array({training_section(results)});
   if (!results.chip.is_null()) {
     sections.push_back(wear_section(results));
     sections.push_back(chip_section(results));
