@@ -76,6 +76,7 @@ void Device::describe(ParamList& params) {
              "spread of the change from one blind pulse to the next, relative to pulse_step");
   params.add(
       "read_noise_scale", read_noise_scale_, {0, 10}, "1", "multiplies the read noise; 0 = off");
+  iv_.describe(params);
 }
 
 void Device::validate() const {
@@ -85,6 +86,7 @@ void Device::validate() const {
         "the device " + name_ + " has no range (g_min = " + format_quantity(g_min, "S") +
         " is not below g_max = " + format_quantity(g_max, "S") + "); give g_min < g_max");
   }
+  iv_law();
   if (p_stuck_on_ + p_stuck_off_ > 1) {
     throw ConfigError(
         "p_stuck_on + p_stuck_off = " + format_quantity(p_stuck_on_ + p_stuck_off_, "1") +

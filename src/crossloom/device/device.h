@@ -5,6 +5,7 @@
 
 #include "crossloom/device/cells.h"
 #include "crossloom/device/device_model.h"
+#include "crossloom/device/iv_options.h"
 
 namespace crossloom {
 
@@ -51,11 +52,18 @@ class Device {
   /// Standard deviation of one read at the time `clock` [s]: [...], S. Zero for stuck cells.
   Tensor read_sigma(const Cells& cells, double clock) const;
 
+  /// Which current a voltage drives: the model's law, or the one that the parameters name.
+  IvLaw iv_law() const { return iv_.law(model_->iv_law()); }
+
+  /// The largest voltage that the law is given for [V].
+  double largest_voltage() const { return iv_.largest_voltage(); }
+
  private:
   Tensor elapsed(const Cells& cells, double clock) const;
 
   std::string name_;
   std::shared_ptr<DeviceModel> model_;
+  IvOptions iv_;
   double p_stuck_on_ = 0;
   double p_stuck_off_ = 0;
   double sigma_d2d_ = 0;
