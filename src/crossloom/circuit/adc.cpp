@@ -7,6 +7,17 @@ void Adc::describe(ParamList& params) {
   params.add("i_max", i_max, {1e-12, 1}, "A", "fixed range: current of the largest code");
   params.add(
       "noise_lsb", noise_lsb, {0, 100}, "1", "spread of a conversion in steps of the converter");
+  params.add("sigma_gain", sigma_gain, {0, 1}, "1", "relative spread of gain between converters");
+  params.add("sigma_offset_lsb",
+             sigma_offset_lsb,
+             {0, 1e4},
+             "1",
+             "spread of offset between converters, in steps");
+  params.add("columns_per_adc",
+             columns_per_adc,
+             {1, 65536},
+             "1",
+             "neighbouring columns (pairs, when subtracted before it) that share a converter");
   params.add_choice<PairSubtraction>(
       "subtraction",
       subtraction,

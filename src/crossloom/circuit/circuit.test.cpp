@@ -5,60 +5,201 @@
 #include "crossloom/circuit/adc.h"
 #include "crossloom/circuit/dac.h"
 #include "crossloom/circuit/range_search.h"
+#include "crossloom/circuit/row_driver.h"
 #include "crossloom/core/random.h"
 
 namespace crossloom {
 namespace {
 
-TEST(Dac, StepsAreThoseOfItsBits) {
+constexpr auto kTerms = RowDriver::Want::kTerms;
+constexpr auto kSquares = RowDriver::Want::kTermsAndSquares;
+
+Tensor volts(const Dac& dac, const Tensor& x, double full_scale = 1) {
+  return RowDriver(dac, linear_law()).drive(x, full_scale, kTerms).terms[0];
+}
+
+Dac make_dac(std::int64_t bits, InputEncoding encoding = InputEncoding::kAmplitude) {
+  Dac dac;
+  dac.bits = bits;
+  dac.v_read = 0.2;
+  dac.encoding = encoding;
+  return dac;
+}
+
+/// Three terms, not odd.
+IvLaw cubic_law() {
+  IvLaw law = linear_law();
+  law.push_back({[](const Tensor& v) { return v * v; },
+                 [](const Tensor& v) { return 2 * v; },
+                 [](const Tensor& g) { return 3 * g; }});
+  law.push_back({[](const Tensor& v) { return v * v * v; },
+                 [](const Tensor& v) { return 3 * v * v; },
+                 [](const Tensor& g) { return 7 * g; }});
+  return law;
+}
+
+constexpr InputEncoding kEncodings[] = {InputEncoding::kAmplitude,
+                                        InputEncoding::kPulseWidth,
+                                        InputEncoding::kBitSerial,
+                                        InputEncoding::kBitSerialDigital};
+
+TEST(RowDriver, StepsAreThoseOfTheBitsOfTheDac) {
   Dac dac;
   dac.bits = 3;
   dac.v_read = 0.7;
   const Tensor x = at::tensor({0.0F, 0.99F / 7, 1.01F / 14, 0.5F, 1.0F, 3.0F, -0.3F, -9.0F});
-  const Tensor v = dac.drive(x, 1, Dac::Want::kVoltage).v;
   const Tensor expected = at::tensor({0.0F, 0.1F, 0.1F, 0.4F, 0.7F, 0.7F, -0.2F, -0.7F});
-  EXPECT_TRUE(v.allclose(expected, 1e-6, 1e-7)) << v;
+  EXPECT_TRUE(volts(dac, x).allclose(expected, 1e-6, 1e-7));
+  // The same through a table.
+  dac.predistortion = 1e-6;
+  EXPECT_TRUE(volts(dac, x).allclose(expected, 1e-6, 1e-7));
 }
 
-TEST(Dac, ZeroBitsAreExactWithinTheRange) {
-  Dac dac;
-  dac.bits = 0;
+TEST(RowDriver, ZeroBitsAreExactWithinTheRange) {
   const Tensor x = at::linspace(-2, 2, 101);
-  EXPECT_TRUE(dac.drive(x, 2, Dac::Want::kVoltage).v.allclose(x * 0.05));
+  EXPECT_TRUE(volts(make_dac(0), x, 2).allclose(x * 0.1));
+  EXPECT_TRUE(volts(make_dac(0), 3 * x, 2).allclose((0.3 * x).clamp(-0.2, 0.2)));
 }
 
-TEST(Dac, BitSerialSquareIsTheSumOverTheBitsOfTheCode) {
-  Dac dac;
-  dac.bits = 4;
-  dac.v_read = 0.2;
-  dac.encoding = InputEncoding::kBitSerial;
-  const Tensor x = at::arange(16).to(at::kFloat) / 15;
-  const Drive drive = dac.drive(x, 1, Dac::Want::kVoltageAndSquare);
-  for (int code = 0; code < 16; ++code) {
-    double mean = 0;
-    double square = 0;
-    for (int b = 0; b < 4; ++b) {
-      const double pulse = 0.2 * (code >> b & 1) * std::pow(2, b) / 15;
-      mean += pulse;
-      square += pulse * pulse;
+TEST(RowDriver, ShrunkRangeDrivesItsShareOfTheVoltage) {
+  Dac dac = make_dac(8);
+  const Tensor x = at::linspace(-1, 1, 257);
+  const Tensor whole = volts(dac, x);
+  dac.range_use = 0.3;
+  EXPECT_TRUE(volts(dac, x).allclose(0.3 * whole));
+  EXPECT_DOUBLE_EQ(RowDriver(dac, sinh_law(4)).full_drive(), 0.3 * 0.2);
+}
+
+// Every law and encoding: the pulses one by one, term by term, in double.
+TEST(RowDriver, TermsAndSquaresAreSumsOverThePulses) {
+  for (const InputEncoding encoding : kEncodings) {
+    for (const IvLaw& law : {linear_law(), sinh_law(5), cubic_law()}) {
+      const RowDriver driver(make_dac(4, encoding), law);
+      const Tensor code = at::arange(-15, 16, at::kDouble);
+      const Drive drive = driver.drive((code / 15).to(at::kFloat), 1, kSquares);
+      ASSERT_EQ(drive.terms.size(), law.size());
+      std::size_t pair = 0;
+      for (std::size_t j = 0; j < law.size(); ++j) {
+        for (std::size_t k = j; k < law.size(); ++k, ++pair) {
+          for (std::int64_t n = 0; n < 31; ++n) {
+            const int c = static_cast<int>(std::abs(n - 15));
+            const double sign = n < 15 ? -1 : 1;
+            double term = 0;
+            double square = 0;
+            const auto pulse = [&](double v, double weight, double weight_of_square) {
+              const Tensor at_v = at::full({1}, sign * v, at::kDouble);
+              const double a = law[j].shape(at_v).item<double>();
+              const double b = law[k].shape(at_v).item<double>();
+              term += weight * a;
+              square += weight_of_square * a * b;
+            };
+            if (encoding == InputEncoding::kAmplitude) {
+              pulse(0.2 * c / 15, 1, 1);
+            } else if (encoding == InputEncoding::kPulseWidth) {
+              pulse(0.2, c / 15.0, c / 15.0);
+            } else {
+              for (int b = 0; b < 4; ++b) {
+                const double weight = (c >> b & 1) * (1 << b) / 15.0;
+                pulse(0.2, weight, weight * weight);
+              }
+            }
+            EXPECT_NEAR(drive.terms[j][n].item<double>(), term, 1e-7);
+            EXPECT_NEAR(drive.squares[pair][n].item<double>(), square, 1e-8);
+          }
+        }
+      }
     }
-    EXPECT_NEAR(drive.v[code].item<double>(), mean, 1e-7);
-    EXPECT_NEAR(drive.v_square[code].item<double>(), square, 1e-8);
   }
 }
 
-TEST(Dac, AmplitudeSquareIsTheSquareOfTheVoltage) {
-  const Dac dac;
-  const Drive drive = dac.drive(at::linspace(-1, 1, 57), 1, Dac::Want::kVoltageAndSquare);
-  EXPECT_TRUE(drive.v_square.allclose(drive.v.square()));
+TEST(RowDriver, PulsesOfBitsAddUpToTheWholeInput) {
+  const RowDriver driver(make_dac(6, InputEncoding::kBitSerialDigital), cubic_law());
+  const Tensor x = Rng(1).normal({5, 3, 4});
+  const Drive whole = driver.drive(x, 2, kSquares);
+  const Drive apart = driver.drive_apart(x, 2, kSquares);
+  const std::vector<double> weights = driver.pulse_weights();
+  ASSERT_EQ(weights.size(), 6U);
+  for (std::size_t k = 0; k < 3; ++k) {
+    Tensor sum = at::zeros_like(x);
+    for (std::size_t p = 0; p < 6; ++p) {
+      sum += weights[p] * apart.terms[k].narrow(0, 5 * static_cast<std::int64_t>(p), 5);
+    }
+    EXPECT_TRUE(sum.allclose(whole.terms[k], 1e-5, 1e-7));
+  }
+  EXPECT_EQ(apart.squares[5].size(0), 30);
+}
+
+// x_max sinh(a s x_hat) / (a s), the input of the linear product that a sinh law stands for.
+TEST(RowDriver, TransformIsTheDriveInTheUnitsOfTheInput) {
+  const Tensor x = at::linspace(-3, 3, 301);
+  for (const double share : {1.0, 0.4}) {
+    Dac dac = make_dac(16);
+    dac.range_use = share;
+    const RowDriver driver(dac, sinh_law(6));
+    const double a = 6 * 0.2 * share;
+    const Tensor expected = 2 * (a * (x / 2).clamp(-1, 1)).sinh() / a;
+    EXPECT_TRUE(driver.transform(x, 2, 0).allclose(expected, 1e-5, 1e-6));
+    const Tensor driven = driver.drive(x, 2, kTerms).terms[0] * (2 / driver.full_drive());
+    EXPECT_TRUE(driven.allclose(expected, 1e-4, 1e-4));
+  }
+}
+
+TEST(RowDriver, PulsesOfOneHeightAreLinearWhateverTheLaw) {
+  const Tensor x = at::arange(-15, 16).to(at::kFloat) / 15;
+  for (const InputEncoding encoding : kEncodings) {
+    if (encoding == InputEncoding::kAmplitude) continue;
+    const RowDriver driver(make_dac(4, encoding), sinh_law(10));
+    const Tensor y = driver.drive(x, 1, kTerms).terms[0] / driver.full_drive();
+    EXPECT_TRUE(y.allclose(x, 1e-5, 1e-6));
+    EXPECT_TRUE(driver.transform(x, 1, 0).allclose(x, 1e-5, 1e-6));
+  }
+}
+
+TEST(RowDriver, PredistortionUndoesTheSinhOfTheCells) {
+  Dac dac = make_dac(8);
+  dac.predistortion = 8;
+  const Tensor x = at::arange(-255, 256).to(at::kFloat) / 255;
+  const RowDriver driver(dac, sinh_law(8));
+  EXPECT_TRUE(driver.drive(x, 1, kTerms).terms[0].allclose(0.2 * x, 1e-5, 1e-7));
+  EXPECT_TRUE(driver.transform(x, 1, 0).allclose(x, 1e-5, 1e-6));
+  EXPECT_NEAR(volts(dac, x).max().item<double>(), std::asinh(1.6) / 8, 1e-7);
+}
+
+TEST(RowDriver, NonlinearLevelsAreTheStatedCurves) {
+  Dac dac = make_dac(6);
+  dac.inl_bow = 2;
+  dac.inl_s = -1.5;
+  const Tensor code = at::arange(-63, 64, at::kDouble);
+  const Tensor u = code.abs() / 63;
+  const Tensor inl = 2 * 4 * u * (1 - u) - 1.5 * (2 * M_PI * u).sin();
+  const Tensor expected = 0.2 * code.sign() * (u + inl / 63);
+  EXPECT_TRUE(volts(dac, (code / 63).to(at::kFloat)).allclose(expected.to(at::kFloat), 1e-5, 1e-7));
+}
+
+TEST(RowDriver, InputsThatAreNoNumbersStayNone) {
+  Tensor x = at::ones({3});
+  x[1] = std::nan("");
+  for (const InputEncoding encoding : kEncodings) {
+    const Tensor v = volts(make_dac(4, encoding), x);
+    EXPECT_TRUE(v.isnan().equal(x.isnan()));
+  }
 }
 
 TEST(Dac, ContradictingParametersAndEmptyRangesAreRefused) {
-  Dac dac;
-  dac.encoding = InputEncoding::kBitSerial;
-  dac.bits = 0;
-  EXPECT_THROW(dac.validate(), ConfigError);
-  EXPECT_THROW(Dac().drive(at::ones({2}), 0, Dac::Want::kVoltage), c10::Error);
+  for (const InputEncoding encoding :
+       {InputEncoding::kBitSerial, InputEncoding::kBitSerialDigital}) {
+    EXPECT_THROW(make_dac(0, encoding).validate(), ConfigError);
+    Dac dac = make_dac(8, encoding);
+    dac.predistortion = 1;
+    EXPECT_THROW(dac.validate(), ConfigError);
+    dac.predistortion = 0;
+    dac.inl_s = 1;
+    EXPECT_THROW(dac.validate(), ConfigError);
+  }
+  Dac exact = make_dac(0);
+  exact.inl_bow = 1;
+  EXPECT_THROW(exact.validate(), ConfigError);
+  EXPECT_THROW(volts(make_dac(8), at::ones({2}), 0), c10::Error);
 }
 
 TEST(Adc, CodesAreSymmetricOnlyForSignedCurrents) {

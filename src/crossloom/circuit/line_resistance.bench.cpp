@@ -7,7 +7,7 @@
 #include <ATen/Parallel.h>
 #include <benchmark/benchmark.h>
 
-#include "crossloom/circuit/sinh_cells.h"
+#include "crossloom/circuit/nonlinear_cells.h"
 #include "crossloom/core/random.h"
 
 namespace crossloom {
@@ -48,13 +48,13 @@ void approximate(benchmark::State& state) {
 }
 BENCHMARK(approximate)->Apply(sizes);
 
-void sinh_cells_16_inputs(benchmark::State& state) {
+void nonlinear_16_inputs(benchmark::State& state) {
   at::set_num_threads(static_cast<int>(state.range(1)));
   const Tensor g = cells(state);
   const Tensor v = 0.5 * Rng(2).uniform({16, state.range(0)});
-  for (auto _ : state) benchmark::DoNotOptimize(solve_nonlinear(g, 3, v, kLines).i);
+  for (auto _ : state) benchmark::DoNotOptimize(solve_nonlinear(g, sinh_law(3), v, kLines).i);
 }
-BENCHMARK(sinh_cells_16_inputs)->Apply(sizes);
+BENCHMARK(nonlinear_16_inputs)->Apply(sizes);
 
 }  // namespace
 }  // namespace crossloom

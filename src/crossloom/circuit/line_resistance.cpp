@@ -103,6 +103,16 @@ void LineResistance::describe(ParamList& params) {
   params.add("r_sense", r_sense, {0, 1e6}, "Ohm", "input resistance of a column's sense amplifier");
 }
 
+void LineOptions::describe(ParamList& params) {
+  wires.describe(params);
+  params.add("tolerance",
+             tolerance,
+             {0, 1},
+             "1",
+             "error of a column's current, over what its cells drive at full input, up to which an "
+             "approximation serves; 0 = exact");
+}
+
 void LineResistance::validate() const {
   for (const auto& [name, value] : {std::pair{"r_row", r_row},
                                     {"r_col", r_col},

@@ -30,6 +30,14 @@ struct LineResistance {
   bool is_ideal() const { return r_row == 0 && r_col == 0 && r_driver == 0 && r_sense == 0; }
 };
 
+/// The lines of the crossbars of a chip, and how exactly they are accounted for.
+struct LineOptions {
+  LineResistance wires;
+  double tolerance = 0;  // accepted bound of the error of an approximation; 0: exact
+
+  void describe(ParamList& params);
+};
+
 /// Throws `ConfigError` when `g` is no matrix, is empty, or holds a conductance that is negative,
 /// infinite or NaN.
 void require_conductances(const Tensor& g);

@@ -5,8 +5,9 @@
 
 #include "crossloom/circuit/range_search.h"
 #include "crossloom/crossbar/column_conversion.h"
-#include "crossloom/crossbar/column_sums.h"
-#include "crossloom/crossbar/hardware.h"
+#include "crossloom/crossbar/column_currents.h"
+#include "crossloom/crossbar/converter_spread.h"
+#include "crossloom/crossbar/weight_cells.h"
 
 namespace crossloom {
 
@@ -21,18 +22,25 @@ struct ReadContext {
   RangeUse ranges = RangeUse::kFrozen;
 };
 
-/// A stored weight on crossbars: slices of differential pairs, cut into row tiles, with converters.
+/// A stored weight on crossbars: slices of cells, cut into row tiles, with converters.
 ///
-///   y[c, l] = x_max / v_read * weight_scale[c] * sum over tiles and slices of
-///             significance_s (ADC(i_pos) - ADC(i_neg))       digital subtraction
-///             significance_s ADC(i_pos - i_neg)              analog subtraction
+///   y[c, l] = x_max / v_full * weight_scale[c] * sum over tiles, slices and reads of
+///             read_weight significance_s (ADC(i_pos) - ADC(i_neg))    digital subtraction
+///             read_weight significance_s ADC(i_pos - i_neg)           analog subtraction
+///             read_weight (significance_s ADC(i) - ADC(i_ref))        offset column, once a tile
 ///
-/// What acts, in this order: DAC (quantise, clip), cells (programming error, ageing, faults), read
-/// noise, ADC (noise, quantise, clip), subtraction of the pair, shift-and-add of the slices, sum
-/// over tiles. The mean of the column currents costs one product per slice (two with digital
+/// What acts, in this order (docs/physics.md): DAC (quantise, clip, levels), current law of the
+/// cells (programming error, ageing, faults), read noise, line resistance, sum over rows, ADC
+/// (noise, gain, offset, quantise, clip), shift-and-add of the input bits, subtraction of the pair
+/// or the reference, shift-and-add of the slices, sum over tiles, scales. The mean of the column
+/// currents costs one product of matrices per slice and term of the current law (two with digital
 /// subtraction) and so does their variance, unless all cells have the same read noise: then it is
 /// that of one column. Images are taken in blocks, so that currents are converted out of the cache;
 /// no tensor of batch x rows x columns is ever made.
+///
+/// At statistical fidelity the same weights, each with the noise of one read for the whole batch,
+/// meet the inputs as the current law of the cells transforms them; with a linear law the inputs
+/// are exact and not clipped.
 class AnalogProduct {
  public:
   /// Pristine cells; `place` is the stream of this chip and layer. `w_max`, [] or [C], is the
@@ -45,24 +53,16 @@ class AnalogProduct {
 
   const ProductGeometry& geometry() const { return geometry_; }
   const Tiling& tiling() const { return tiling_; }
-  const Cells& cells() const { return cells_; }
-  const WeightMapping& mapping() const { return mapping_; }
+  const WeightCells& weight_cells() const { return cells_; }
+  const Cells& cells() const { return cells_.cells(); }
+  const WeightMapping& mapping() const { return cells_.mapping(); }
 
-  /// The smallest change of a weight that its cells are made for: one step of the slices or,
-  /// without slices, one level of the device. Throws `ConfigError` when there is neither.
-  double level_weight() const;
-
-  /// Programs the weights where `mask` is true: cells whose target changes are written.
-  ///
-  ///   mask, w  as the weight [C, C_in, k, k] or [C, C_in]
+  /// See `WeightCells`.
+  double level_weight() const { return cells_.level_weight(); }
   void write(const Tensor& mask, const Tensor& w, double clock, Rng& rng);
-
-  /// Moves the weights by `num_pulses` blind pulses: on the positive cell where `w` is positive,
-  /// with the opposite sign on the negative cell elsewhere. Throws `ConfigError` when a weight has
-  /// several slices.
   void pulse(const Tensor& num_pulses, const Tensor& w, double clock, Rng& rng);
 
-  /// Conductances at the time `clock`, ageing and faults included: [S, 2, weight shape], in S.
+  /// Conductances at the time `clock`, ageing and faults included: [S, P, weight shape], in S.
   Tensor conductances(double clock) const;
 
   /// Weights that the conductances stand for at the time `clock`, without read noise.
@@ -77,13 +77,17 @@ class AnalogProduct {
 
   /// The transposed product on the same cells, driven from the columns: what an on-array backward
   /// pass sees. Inputs are quantised by the DAC (range: their largest value), reads are noisy; the
-  /// outputs are not quantised.
+  /// outputs are not quantised. Where Newton's method finds the currents of `forward`, the lines
+  /// are left out here.
   ///
   ///   grad_output  as the output of `forward`
   ///   input_size   of the input of `forward`
   Tensor transposed(const Tensor& grad_output,
                     at::IntArrayRef input_size,
                     const ReadContext& context) const;
+
+  /// Full scale of the DAC, in numbers; zero before any were seen, unless it is fixed.
+  double input_range() const { return input_range_.item<double>(); }
 
   /// Forgets the ranges that converters found, so that the next values set them.
   void reset_ranges();
@@ -96,40 +100,39 @@ class AnalogProduct {
   void load_state(const std::map<std::string, Tensor>& state);
 
  private:
-  Tensor statistical_forward(const Tensor& x, const ReadContext& context) const;
+  Tensor statistical_forward(const Tensor& x, const ReadContext& context);
   Tensor behavioural_forward(const Tensor& x, const ReadContext& context);
   void read_block(const Tensor& x, const ReadContext& context, Tensor& sum);
+  void subtract_references(const Tensor& of_references, Tensor& sum) const;
   void update_input_range(const Tensor& x, const ReadContext& context);
   double learn_input_range(const Tensor& x, double clock);
   bool column_range_moves(double range, RangeUse use) const;
-  void update_column_ranges(std::int64_t tile, const std::vector<Tensor>& means, RangeUse use);
+  void update_column_ranges(std::int64_t tile,
+                            const ColumnCurrents::OfTile& currents,
+                            RangeUse use);
   double learn_column_range(std::size_t converter, const Tensor& mean);
   Adc::Polarity column_polarity() const;
   void refresh(double clock);
 
-  ColumnSums sums_of_variance(const Tensor& variance) const;
-  std::vector<ColumnGroup> read_columns(const Drive& drive, std::int64_t tile, RangeUse use);
-
-  /// What is converted of a pair: the difference of its columns, or both.
-  std::int64_t columns_per_pair() const {
-    return hardware_.adc.subtraction == PairSubtraction::kAnalog ? 1 : 2;
-  }
+  enum class Columns { kWeights, kReferences };
+  std::vector<ColumnGroup> groups_of(const Currents& currents,
+                                     std::int64_t tile,
+                                     const ConverterSpread::Errors& errors,
+                                     Columns columns) const;
 
   Hardware hardware_;
   ProductGeometry geometry_;
   InputSign sign_;
   Tiling tiling_;
-  WeightMapping mapping_;
-  Cells cells_;                             // [S, 2, weight shape]: positive cells, negative cells
-  Tensor input_range_;                      // [1]     full scale of the DAC, in numbers
-  Tensor column_range_;                     // [S, T]  A  full scale of the ADCs
+  WeightCells cells_;
+  ConverterSpread spread_;
+  Tensor input_range_;   // [1]     full scale of the DAC, in numbers
+  Tensor column_range_;  // [S, T]  A  full scale of the ADCs; those of references are a further row
   std::vector<RangeSearch> input_search_;   // none until it is learned
-  std::vector<RangeSearch> column_search_;  // S T of them, once they are learned
+  std::vector<RangeSearch> column_search_;  // one for each of `column_range_`, once they are learned
 
-  // Sums of the columns and of their read variances at `summed_clock_`.
+  ColumnCurrents currents_;  // of the cells at `summed_clock_`
   double summed_clock_ = -1;
-  ColumnSums means_;
-  ColumnSums variances_;  // empty: no read noise
 };
 
 }  // namespace crossloom

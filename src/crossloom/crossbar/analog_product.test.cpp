@@ -115,8 +115,8 @@ std::vector<Hardware> all_mappings(Hardware hardware) {
         hardware.adc.subtraction = subtraction;
         hardware.mapping.scale = scale;
         hardware.mapping.slice_bits = slices;
-        hardware.mapping.pair =
-            list.size() % 2 == 0 ? PairScheme::kSignSplit : PairScheme::kSymmetric;
+        hardware.mapping.scheme =
+            list.size() % 2 == 0 ? WeightScheme::kSignSplit : WeightScheme::kSymmetric;
         list.push_back(hardware);
       }
     }
@@ -260,7 +260,7 @@ TEST(AnalogProduct, NoiseOfConvolutionsHasTheSpreadOfTheirWeights) {
         const Tensor variance =
             digital({p.geometry, p.x.square(), p.w},
                     product.mapping().to_weight_variance(
-                        hardware.device.read_sigma(product.cells(), 0).square()));
+                        hardware.device.read_sigma(product.cells(), 0).square().sum(1)));
         const Tensor seen = variance > 1e-9;  // padding alone has no noise
         const Tensor z = (error / variance.sqrt()).masked_select(seen).to(at::kDouble);
         const double n = static_cast<double>(z.numel());

@@ -17,11 +17,14 @@ struct Columns {
   std::int64_t mean_stride;  // from image to image
   const float* variance;     // null: no read noise
   std::int64_t variance_stride;
-  std::int64_t period;    // columns after which the variance repeats
-  float noise_variance;   // [A^2] of the converter
-  float per_lsb;          // [1/A]
-  float lowest, highest;  // codes
-  float factor;           // of a code, or of a current when the converter is exact
+  std::int64_t period;     // columns after which the variance repeats
+  float noise_variance;    // [A^2] of the converter
+  float per_lsb;           // [1/A]
+  float lowest, highest;   // codes
+  float factor;            // of a code, or of a current when the converter is exact
+  const float* gain;       // of each output; null: one
+  const float* offset;     // [lsb] of each output; null: zero
+  std::int64_t positions;  // columns of an output
 };
 
 /// sum += factor code(mean + sigma z), n columns. `sigma` and `z` are null without noise.
@@ -47,6 +50,44 @@ void digitise(const Columns& columns,
       sum[i] += factor * (code > highest ? highest : (code < lowest ? lowest : code));
     }
   }
+}
+
+/// The same with converters of their own: `gain` and `offset` of each column.
+CROSSLOOM_VECTOR
+void digitise_apart(const Columns& columns,
+                    const float* mean,
+                    const float* sigma,
+                    const float* z,
+                    const float* gain,
+                    const float* offset,
+                    std::int64_t n,
+                    float* sum) {
+  const float per_lsb = columns.per_lsb;
+  const float lowest = columns.lowest;
+  const float highest = columns.highest;
+  const float factor = columns.factor;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const float current = z == nullptr ? mean[i] : mean[i] + sigma[i] * z[i];
+    const float code = std::nearbyint(current * per_lsb * gain[i] + offset[i]);
+    sum[i] += factor * (code > highest ? highest : (code < lowest ? lowest : code));
+  }
+}
+
+/// Values of outputs for the columns begin … begin+n-1: in place where each has one column,
+/// otherwise written to `out`.
+const float* spread_outputs(const float* of_outputs,
+                            std::int64_t positions,
+                            std::int64_t begin,
+                            std::int64_t n,
+                            float* out) {
+  if (positions == 1) return of_outputs + begin;
+  for (std::int64_t i = 0; i < n;) {
+    const std::int64_t output = (begin + i) / positions;
+    const std::int64_t end = std::min(n, (output + 1) * positions - begin);
+    std::fill(out + i, out + end, of_outputs[output]);
+    i = end;
+  }
+  return out;
 }
 
 /// The same with an exact converter: sum += factor (mean + sigma z).
@@ -106,6 +147,11 @@ Columns as_columns(const ColumnGroup& group, const Converter& converter, const T
                               variance.size(1) > 0 && mean.size(1) % variance.size(1) == 0 &&
                               (variance.stride(1) == 1 || variance.size(1) == 1)),
       "variances repeat along their columns");
+  TORCH_CHECK(group.gain.defined() == group.offset.defined() &&
+                  (!group.gain.defined() ||
+                   (group.gain.numel() > 0 && group.gain.sizes() == group.offset.sizes() &&
+                    mean.size(1) % group.gain.numel() == 0)),
+              "converters have a gain and an offset for each output");
   const Adc& adc = converter.adc;
   const bool is_exact = adc.bits == 0;
   TORCH_CHECK(
@@ -122,7 +168,10 @@ Columns as_columns(const ColumnGroup& group, const Converter& converter, const T
           static_cast<float>(1 / lsb),
           static_cast<float>(adc.lowest_code(converter.polarity)),
           static_cast<float>(highest),
-          static_cast<float>(group.factor * lsb)};
+          static_cast<float>(group.factor * lsb),
+          group.gain.defined() ? group.gain.data_ptr<float>() : nullptr,
+          group.gain.defined() ? group.offset.data_ptr<float>() : nullptr,
+          group.gain.defined() ? mean.size(1) / group.gain.numel() : 1};
 }
 
 std::vector<Columns> all_columns(const std::vector<ColumnGroup>& groups,
@@ -160,7 +209,9 @@ class PieceConversion {
         noise_(noise),
         num_columns_(num_columns),
         z_(static_cast<std::size_t>(kPiece)),
-        sigma_(static_cast<std::size_t>(kPiece)) {}
+        sigma_(static_cast<std::size_t>(kPiece)),
+        gain_(static_cast<std::size_t>(kPiece)),
+        offset_(static_cast<std::size_t>(kPiece)) {}
 
   void add(std::int64_t b, std::int64_t begin, std::int64_t n, float* sum) {
     const Columns* spread_for = nullptr;
@@ -187,6 +238,16 @@ class PieceConversion {
       }
       if (is_exact_) {
         add_exactly(columns, mean, sigma_.data(), z, n, sum);
+      } else if (columns.gain != nullptr) {
+        const std::int64_t positions = columns.positions;
+        digitise_apart(columns,
+                       mean,
+                       sigma_.data(),
+                       z,
+                       spread_outputs(columns.gain, positions, begin, n, gain_.data()),
+                       spread_outputs(columns.offset, positions, begin, n, offset_.data()),
+                       n,
+                       sum);
       } else {
         digitise(columns, mean, sigma_.data(), z, n, sum);
       }
@@ -200,6 +261,8 @@ class PieceConversion {
   std::int64_t num_columns_;
   std::vector<float> z_;
   std::vector<float> sigma_;
+  std::vector<float> gain_;
+  std::vector<float> offset_;
 };
 
 }  // namespace
@@ -250,7 +313,10 @@ void add_converted_reference(const std::vector<ColumnGroup>& groups,
             &z, noise_begin(noise, b, static_cast<std::int64_t>(k) * num_columns + n), 1);
         double current = group.mean[b][n].item<double>() + std::sqrt(variance) * z;
         if (converter.adc.bits > 0) {
-          const double code = std::nearbyint(current / lsb);
+          const std::int64_t output = n / columns.positions;
+          const double gain = columns.gain == nullptr ? 1 : columns.gain[output];
+          const double offset = columns.gain == nullptr ? 0 : columns.offset[output];
+          const double code = std::nearbyint(gain * current / lsb + offset);
           current = lsb * std::min<double>(std::max<double>(code, columns.lowest), columns.highest);
         }
         sum.data_ptr<double>()[b * num_columns + n] += group.factor * current;

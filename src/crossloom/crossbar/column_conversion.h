@@ -15,6 +15,8 @@ struct ColumnGroup {
   Tensor variance;    // [B, Nv]  A^2  of the read noise, repeated N / Nv times; undefined: no noise
   double i_max = 1;   // [A]      full scale of the converters
   double factor = 1;  // 1/A      what a current counts in the sum, with its sign
+  Tensor gain;    // [C]  1    of the converters of C outputs, whose columns are N / C neighbours;
+  Tensor offset;  // [C]  lsb  both undefined: 1 and 0
 };
 
 /// Where the noise of groups stands in the next draw of `rng`: element
@@ -42,7 +44,8 @@ enum class Before { kForgotten, kKept };
 /// Reads every column once, digitises it and adds it up, in one pass over memory:
 ///
 ///   i = mean + sqrt(variance + (noise_lsb lsb)^2) N(0,1)
-///   sum[b, n] += sum over groups k of factor_k lsb_k code_k(i)
+///   code = clip(round(gain i / lsb + offset))
+///   sum[b, n] += sum over groups k of factor_k lsb_k code_k
 ///
 ///   sum  [B, N]  1  contiguous
 void add_converted(const std::vector<ColumnGroup>& groups,

@@ -2,16 +2,19 @@
 
 #include "crossloom/circuit/adc.h"
 #include "crossloom/circuit/dac.h"
+#include "crossloom/circuit/line_resistance.h"
 #include "crossloom/device/device.h"
 #include "crossloom/mapping/geometry.h"
 #include "crossloom/mapping/weight_mapping.h"
 
 namespace crossloom {
 
-/// How much of the chip a product simulates.
+/// How much of the chip a product simulates. With the effects that only one of them has off, each
+/// is the one before it.
 enum class Fidelity {
-  kStatistical,  // programmed weights with the equivalent noise on them: one product, no converters
+  kStatistical,  // programmed weights with the equivalent noise on them: no converters
   kBehavioural,  // per crossbar: DAC, cells, read noise, ADC; digital sum over crossbars
+  kCircuit,      // behavioural with the resistance of the lines
 };
 
 /// One description of a chip, for all fidelities.
@@ -21,14 +24,16 @@ struct Hardware {
   Adc adc;
   ArraySize array;
   MappingOptions mapping;
+  LineOptions lines;
   Fidelity fidelity = Fidelity::kBehavioural;
 
   /// Throws `ConfigError` when the parts do not go together.
-  void validate() const {
-    device.validate();
-    dac.validate();
-    mapping.validate();
-  }
+  void validate() const;
+
+  bool has_lines() const { return fidelity == Fidelity::kCircuit && !lines.wires.is_ideal(); }
+
+  /// Lines of a slice that are converted by themselves.
+  std::int64_t converted_lines() const;
 };
 
 }  // namespace crossloom

@@ -108,6 +108,7 @@ void Device::describe(ParamList& params) {
   retention_.describe(params);
   params.add("energy_set", energy_set_, {0, 1}, "J", "of a SET pulse; 0 = what the model says");
   params.add("energy_reset", energy_reset_, {0, 1}, "J", "of a RESET pulse; 0 = as the model says");
+  iv_.describe(params);
 }
 
 void Device::validate() const {
@@ -117,6 +118,7 @@ void Device::validate() const {
         "the device " + name_ + " has no range (g_min = " + format_quantity(g_min, "S") +
         " is not below g_max = " + format_quantity(g_max, "S") + "); give g_min < g_max");
   }
+  iv_law();
   faults_.validate();
 }
 

@@ -6,6 +6,7 @@
 #include "crossloom/device/cells.h"
 #include "crossloom/device/device_model.h"
 #include "crossloom/device/faults.h"
+#include "crossloom/device/iv_options.h"
 #include "crossloom/device/retention.h"
 #include "crossloom/device/telegraph_noise.h"
 
@@ -69,6 +70,12 @@ class Device {
   /// neither is given.
   double write_energy(const Cells& cells) const;
 
+  /// Which current a voltage drives: the model's law, or the one that the parameters name.
+  IvLaw iv_law() const { return iv_.law(model_->iv_law()); }
+
+  /// The largest voltage that the law is given for [V].
+  double largest_voltage() const { return iv_.largest_voltage(); }
+
  private:
   enum class Programming { kStatistical, kWriteVerify };
   struct Start;
@@ -95,6 +102,7 @@ class Device {
   Faults faults_;
   Retention retention_;
   TelegraphNoise telegraph_;
+  IvOptions iv_;
   double sigma_d2d_ = 0;
   double sigma_die_ = 0;
   double die_ = 1;

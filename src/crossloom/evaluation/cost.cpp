@@ -22,7 +22,7 @@ ChipCost count_cost(const Network& network,
     if (network.nodes()[node].product < 0) continue;
     const ProductGeometry& geometry =
         network.products()[static_cast<std::size_t>(network.nodes()[node].product)].geometry;
-    const Tiling tiling = tile_product(geometry, hardware.array, hardware.mapping.num_slices());
+    const Tiling tiling = tile_product(geometry, hardware.array, hardware.mapping.footprint());
     const std::int64_t positions = c10::multiply_integers(sizes[node]) / geometry.out_channels;
     ProductCost product;
     product.name = network.nodes()[node].name;

@@ -106,11 +106,14 @@ void HardwareConfig::for_each_section(const VisitSection& visit) {
     params.add_choice<Fidelity>(
         "fidelity",
         hardware.fidelity,
-        {{"statistical", Fidelity::kStatistical}, {"behavioural", Fidelity::kBehavioural}},
-        "statistical: one product with noisy weights; behavioural: every "
-        "crossbar with its converters");
+        {{"statistical", Fidelity::kStatistical},
+         {"behavioural", Fidelity::kBehavioural},
+         {"circuit", Fidelity::kCircuit}},
+        "statistical: products with noisy weights; behavioural: every crossbar with its "
+        "converters; circuit: with its [lines] too");
   });
   section(visit, "mapping", [&](ParamList& params) { hardware.mapping.describe(params); });
+  section(visit, "lines", [&](ParamList& params) { hardware.lines.describe(params); });
   section(visit, "dac", [&](ParamList& params) { hardware.dac.describe(params); });
   section(visit, "adc", [&](ParamList& params) { hardware.adc.describe(params); });
 }
@@ -167,7 +170,7 @@ std::vector<Placement> ChipConfig::place(const Network& network) const {
     if (placement.is_analog) {
       tile_product(network.products()[i].geometry,
                    placement.hardware.array,
-                   placement.hardware.mapping.num_slices());
+                   placement.hardware.mapping.footprint());
     }
     placements.push_back(placement);
   }

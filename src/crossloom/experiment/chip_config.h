@@ -14,7 +14,8 @@ namespace crossloom {
 /// Calls `visit` with the name and the parameters of a table of a configuration.
 using VisitSection = std::function<void(const std::string& section, ParamList& params)>;
 
-/// The hardware of a chip as tables of parameters: [device], [array], [mapping], [dac], [adc].
+/// The hardware of a chip as tables of parameters: [device], [array], [mapping], [lines],
+/// [dac], [adc].
 struct HardwareConfig {
   std::string device_name = "ideal";
   Hardware hardware;

@@ -64,7 +64,7 @@ void Experiment::validate() const {
   chip.hardware.validate();
   const Network architecture = make_network(network);
   for (const StoredProduct& stored : architecture.products()) {
-    tile_product(stored.geometry, chip.hardware.array, chip.hardware.mapping.num_slices());
+    tile_product(stored.geometry, chip.hardware.array, chip.hardware.mapping.footprint());
   }
   const std::vector<std::string> known = dataset_names();
   if (std::find(known.begin(), known.end(), data) == known.end()) {

@@ -131,33 +131,79 @@ Tensor weight_gradient(const Tensor& grad,
 
 void ArraySize::describe(ParamList& params) {
   params.add("num_rows", num_rows, {1, 65536}, "1", "rows (inputs) of one crossbar");
-  params.add("num_cols", num_cols, {2, 65536}, "1", "columns of one crossbar, two per weight");
+  params.add("num_cols", num_cols, {1, 65536}, "1", "columns of one crossbar, see mapping.scheme");
 }
+
+namespace {
+
+std::int64_t divide_up(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
+
+}  // namespace
 
 Tiling tile_product(const ProductGeometry& geometry,
                     const ArraySize& array,
-                    std::int64_t num_slices) {
-  if (array.num_rows < 1 || array.num_cols < 2) {
+                    const WeightFootprint& footprint) {
+  const std::int64_t smallest = footprint.num_lines + footprint.num_references;
+  if (array.num_rows < 1 || array.num_cols < smallest) {
     throw ConfigError("a crossbar of " + std::to_string(array.num_rows) + " x " +
-                      std::to_string(array.num_cols) +
-                      " cells (a weight takes one row and two columns); give array.num_rows of at "
-                      "least 1 and array.num_cols of at least 2");
+                      std::to_string(array.num_cols) + " cells (a weight takes one row and " +
+                      std::to_string(smallest) +
+                      " columns); give array.num_rows of at least 1 and array.num_cols of at "
+                      "least " +
+                      std::to_string(smallest) + ", or fewer slices");
   }
-  const auto divide_up = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
   const std::int64_t rows = geometry.num_rows();
-  const std::int64_t cols = 2 * num_slices * geometry.out_channels / geometry.groups;
+  const std::int64_t outputs = geometry.out_channels / geometry.groups;
   const std::int64_t kernels = array.num_rows / geometry.kernel_area();
   Tiling tiling{};
   tiling.rows_per_tile =
       std::min(kernels > 0 ? kernels * geometry.kernel_area() : array.num_rows, rows);
   tiling.row_tiles = divide_up(rows, tiling.rows_per_tile);
-  tiling.col_tiles = divide_up(cols, array.num_cols);
-  const std::int64_t blocks = std::min(array.num_rows / rows, array.num_cols / cols);
-  tiling.num_crossbars = divide_up(geometry.groups, std::max<std::int64_t>(blocks, 1)) *
-                         tiling.row_tiles * tiling.col_tiles;
-  tiling.used_cells = 2 * num_slices * geometry.num_weights();
+  tiling.outputs_per_tile =
+      std::min((array.num_cols - footprint.num_references) / footprint.num_lines, outputs);
+  tiling.col_tiles = divide_up(outputs, tiling.outputs_per_tile);
+  const std::int64_t cols = outputs * footprint.num_lines + footprint.num_references;
+  tiling.blocks_per_crossbar =
+      std::max<std::int64_t>(1, std::min(array.num_rows / rows, array.num_cols / cols));
+  tiling.num_crossbars =
+      divide_up(geometry.groups, tiling.blocks_per_crossbar) * tiling.row_tiles * tiling.col_tiles;
+  tiling.used_cells =
+      footprint.num_cells * geometry.num_weights() +
+      footprint.num_references * geometry.groups * tiling.col_tiles * geometry.num_rows();
   tiling.all_cells = tiling.num_crossbars * array.num_rows * array.num_cols;
   return tiling;
+}
+
+std::vector<Block> blocks_of(const ProductGeometry& geometry,
+                             const Tiling& tiling,
+                             const WeightFootprint& footprint) {
+  const std::int64_t outputs = geometry.out_channels / geometry.groups;
+  const std::int64_t cols = outputs * footprint.num_lines + footprint.num_references;
+  std::vector<Block> blocks;
+  for (std::int64_t group = 0; group < geometry.groups; ++group) {
+    const std::int64_t place = group % tiling.blocks_per_crossbar;
+    for (std::int64_t t = 0; t < tiling.row_tiles; ++t) {
+      for (std::int64_t j = 0; j < tiling.col_tiles; ++j) {
+        Block block{};
+        block.group = group;
+        block.row_tile = t;
+        block.col_tile = j;
+        block.crossbar =
+            (group / tiling.blocks_per_crossbar * tiling.row_tiles + t) * tiling.col_tiles + j;
+        block.first_row = t * tiling.rows_per_tile;
+        block.num_rows = std::min(tiling.rows_per_tile, geometry.num_rows() - block.first_row);
+        block.first_output = group * outputs + j * tiling.outputs_per_tile;
+        block.num_outputs =
+            std::min(tiling.outputs_per_tile, outputs - j * tiling.outputs_per_tile);
+        block.rows_below = place * geometry.num_rows();
+        block.lines_before = place * cols;
+        blocks.push_back(block);
+      }
+    }
+  }
+  return blocks;
 }
 
 }  // namespace crossloom

@@ -80,18 +80,25 @@ struct ArraySize {
   void describe(ParamList& params);
 };
 
-/// How a product is cut into crossbars, and what of them it uses.
+/// What a weight takes of a crossbar.
+struct WeightFootprint {
+  std::int64_t num_cells = 2;       // in one row
+  std::int64_t num_lines = 2;       // columns
+  std::int64_t num_references = 0;  // columns of a block that all of its weights share
+};
+
+/// How a product is cut into blocks of crossbars, and what of them it uses.
 ///
 /// The rows of a group are its inputs in the order (channel, k_h, k_w). A kernel that fits into a
 /// crossbar is never cut, so that a row tile holds floor(R / (k_h k_w)) input channels; rows of a
-/// larger kernel are cut anywhere. Each weight takes neighbouring columns, a differential pair for
-/// each of its slices. Groups do not share rows or columns: those that fit stand in one crossbar as
-/// blocks on its diagonal, the cells beside the blocks are not used.
+/// larger kernel are cut anywhere. The columns of one weight are never parted.
 /// Source: derived from Table 2 of arXiv:2305.14547, which it reproduces; groups are ours.
 struct Tiling {
   std::int64_t rows_per_tile;
-  std::int64_t row_tiles;      // of one group
-  std::int64_t col_tiles;      // of one group
+  std::int64_t outputs_per_tile;
+  std::int64_t row_tiles;  // of one group
+  std::int64_t col_tiles;  // of one group
+  std::int64_t blocks_per_crossbar;
   std::int64_t num_crossbars;  // of all groups
   std::int64_t used_cells;
   std::int64_t all_cells;  // of these crossbars
@@ -101,10 +108,37 @@ struct Tiling {
   }
 };
 
-/// `num_slices` is the number of pairs that make a weight. Throws `ConfigError` when `array` does
-/// not hold a pair.
+/// Throws `ConfigError` when `array` does not hold a weight.
 Tiling tile_product(const ProductGeometry& geometry,
                     const ArraySize& array,
-                    std::int64_t num_slices = 1);
+                    const WeightFootprint& footprint = {});
+
+/// One block of a product, a rectangle of one crossbar: the outputs of a column tile for the inputs
+/// of a row tile of one group.
+///
+/// This is how a product lies in a crossbar. Rows are driven from the left, columns end at the
+/// bottom. Within a block the first row is at the top; output o (counted from `first_output`) takes
+/// the columns (o S + s) L + l: its slices s, most significant first, beside each other, and the L
+/// lines of a slice, positive before negative. A reference column is the last of its block. The
+/// first block of a crossbar stands in the bottom left corner, where lines are shortest. Groups do
+/// not share rows or columns: those that fit into one crossbar stand on its diagonal, block n above
+/// and to the right of block n - 1. Cells beside the blocks carry no current (assumption: they are
+/// not formed, or their selectors are open).
+struct Block {
+  std::int64_t group;
+  std::int64_t row_tile;
+  std::int64_t col_tile;
+  std::int64_t crossbar;   // number, within the product
+  std::int64_t first_row;  // of the weight matrix of the group
+  std::int64_t num_rows;
+  std::int64_t first_output;  // of the product
+  std::int64_t num_outputs;
+  std::int64_t rows_below;    // in the crossbar
+  std::int64_t lines_before;  // columns left of the block
+};
+
+std::vector<Block> blocks_of(const ProductGeometry& geometry,
+                             const Tiling& tiling,
+                             const WeightFootprint& footprint);
 
 }  // namespace crossloom

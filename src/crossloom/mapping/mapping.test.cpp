@@ -57,7 +57,7 @@ TEST(Tiling, CutsLinearLayersAndLargerKernelsAnywhere) {
 }
 
 TEST(Tiling, CountsThePairsOfEverySlice) {
-  const Tiling tiling = tile_product(ProductGeometry::linear(64, 64), {64, 64}, 4);
+  const Tiling tiling = tile_product(ProductGeometry::linear(64, 64), {64, 64}, {8, 8, 0});
   EXPECT_EQ(tiling.num_crossbars, 8);
   EXPECT_EQ(tiling.used_cells, 2 * 4 * 64 * 64);
   EXPECT_DOUBLE_EQ(tiling.utilisation(), 1);
@@ -70,8 +70,9 @@ TEST(Tiling, GroupsThatFitStandOnTheDiagonalOfACrossbar) {
   EXPECT_EQ(depthwise.used_cells, 64 * 9 * 2);
   EXPECT_DOUBLE_EQ(depthwise.utilisation(), 64 * 9 * 2 / (3 * 256 * 64.0));
   // With four slices the columns are what is full: 8 blocks.
-  EXPECT_EQ(tile_product(ProductGeometry::conv(64, 64, 3, 1, 1, 64), {256, 64}, 4).num_crossbars,
-            8);
+  EXPECT_EQ(
+      tile_product(ProductGeometry::conv(64, 64, 3, 1, 1, 64), {256, 64}, {8, 8, 0}).num_crossbars,
+      8);
   // Two groups of 288 rows and 64 columns: neither fits, each takes two row tiles of its own.
   EXPECT_EQ(tile_product(ProductGeometry::conv(64, 64, 3, 1, 1, 2), {256, 64}).num_crossbars, 4);
 }
@@ -81,29 +82,101 @@ TEST(Tiling, ArraysWithoutRowsOrPairsAreRefused) {
   EXPECT_THROW(tile_product(ProductGeometry::linear(4, 4), {64, 1}), ConfigError);
 }
 
-constexpr ConductanceRange kRange = {8e-6, 33e-6};
+TEST(Tiling, NeverPartsTheColumnsOfAWeight) {
+  // Eight columns a weight in 20 columns: two weights, four columns are left over.
+  const Tiling tiling = tile_product(ProductGeometry::linear(10, 5), {64, 20}, {8, 8, 0});
+  EXPECT_EQ(tiling.outputs_per_tile, 2);
+  EXPECT_EQ(tiling.col_tiles, 3);
+  EXPECT_THROW(tile_product(ProductGeometry::linear(10, 5), {64, 7}, {8, 8, 0}), ConfigError);
+}
+
+TEST(Tiling, EachBlockHasAReferenceColumn) {
+  const WeightFootprint offset{2, 2, 1};
+  const Tiling tiling = tile_product(ProductGeometry::linear(100, 40), {64, 64}, offset);
+  EXPECT_EQ(tiling.outputs_per_tile, 31);
+  EXPECT_EQ(tiling.col_tiles, 2);
+  EXPECT_EQ(tiling.used_cells, 2 * 4000 + 2 * 100);
+  // Depthwise: blocks of 9 rows and 3 columns.
+  EXPECT_EQ(tile_product(ProductGeometry::conv(64, 64, 3, 1, 1, 64), {256, 64}, offset)
+                .blocks_per_crossbar,
+            21);
+}
+
+/// Marks every cell that a block takes; cells of one crossbar must not overlap.
+TEST(Blocks, CoverEveryWeightOnceAndStayApart) {
+  const ArraySize array{40, 30};
+  for (const WeightFootprint& footprint :
+       {WeightFootprint{2, 2, 0}, WeightFootprint{3, 3, 1}, WeightFootprint{4, 8, 0}}) {
+    for (const ProductGeometry& g : {ProductGeometry::linear(100, 17),
+                                     ProductGeometry::conv(6, 6, 3, 1, 1, 6),
+                                     ProductGeometry::conv(8, 12, 3, 1, 1, 2),
+                                     ProductGeometry::conv(3, 5, 9, 1, 1)}) {
+      const Tiling tiling = tile_product(g, array, footprint);
+      Tensor cells = at::zeros({tiling.num_crossbars, array.num_rows, array.num_cols}, at::kLong);
+      Tensor weights = at::zeros({g.out_channels, g.num_rows()}, at::kLong);
+      for (const Block& b : blocks_of(g, tiling, footprint)) {
+        const std::int64_t columns = b.num_outputs * footprint.num_lines + footprint.num_references;
+        cells[b.crossbar]
+            .narrow(0, b.rows_below, b.num_rows)
+            .narrow(1, b.lines_before, columns)
+            .add_(1);
+        weights.narrow(0, b.first_output, b.num_outputs).narrow(1, b.first_row, b.num_rows).add_(1);
+        EXPECT_EQ(b.first_output / (g.out_channels / g.groups), b.group);
+      }
+      EXPECT_TRUE(weights.eq(1).all().item<bool>());
+      EXPECT_LE(cells.max().item<std::int64_t>(), 1);
+      if (footprint.num_cells == footprint.num_lines) {
+        EXPECT_EQ(cells.sum().item<std::int64_t>(), tiling.used_cells);
+      }
+    }
+  }
+}
+
+constexpr ConductanceRange kRange = {1e-6, 33e-6};
 const std::vector<std::vector<std::int64_t>> kSlices = {{}, {8}, {2, 2, 2, 2}, {1, 3, 4}};
-constexpr PairScheme kPairs[] = {PairScheme::kSignSplit, PairScheme::kSymmetric};
+constexpr WeightScheme kSchemes[] = {WeightScheme::kSignSplit,
+                                     WeightScheme::kSymmetric,
+                                     WeightScheme::kOffset,
+                                     WeightScheme::kSignMagnitude};
 
 WeightMapping make_mapping(const std::vector<std::int64_t>& slice_bits,
-                           PairScheme pair,
-                           const Tensor& w_max) {
+                           WeightScheme scheme,
+                           const Tensor& w_max,
+                           ConductanceRange range = kRange) {
   MappingOptions options;
   options.slice_bits = slice_bits;
-  options.pair = pair;
-  return WeightMapping(options, kRange, w_max);
+  options.scheme = scheme;
+  return WeightMapping(options, range, w_max);
+}
+
+/// What the columns of each slice hold.
+Tensor signed_g(const WeightMapping& mapping, const Tensor& w) {
+  const Tensor g = mapping.to_conductances(w);
+  if (mapping.scheme() == WeightScheme::kOffset) return g.select(1, 0) - mapping.reference();
+  if (mapping.scheme() == WeightScheme::kSignMagnitude) {
+    return g.select(1, 0) * mapping.to_switches(w);
+  }
+  return g.select(1, 0) - g.select(1, 1);
 }
 
 TEST(WeightMapping, WholeWeightsComeBackFromTheirConductances) {
-  const Tensor w = at::linspace(-255, 255, 511).view({511, 1});
   for (const auto& slices : kSlices) {
-    for (const PairScheme pair : kPairs) {
-      const WeightMapping mapping = make_mapping(slices, pair, at::scalar_tensor(255, at::kDouble));
+    for (const WeightScheme scheme : kSchemes) {
+      const bool is_offset = scheme == WeightScheme::kOffset;
+      const std::int64_t top = is_offset ? 127 : 255;  // one of the bits is the sign
+      const Tensor w = at::arange(-top, top + 1).to(at::kFloat).view({2 * top + 1, 1});
+      ConductanceRange range = kRange;
+      // Every digit above the smallest conductance.
+      if (scheme == WeightScheme::kSignMagnitude) range.g_min = 0.1e-6;
+      const WeightMapping mapping = make_mapping(
+          slices, scheme, at::scalar_tensor(static_cast<double>(top), at::kDouble), range);
       const Tensor g = mapping.to_conductances(w);
       EXPECT_EQ(g.size(0), mapping.num_slices());
-      EXPECT_GE(g.min().item<double>(), kRange.g_min * 0.999999);
-      EXPECT_LE(g.max().item<double>(), kRange.g_max * 1.000001);
-      EXPECT_LT((mapping.to_weights(g) - w).abs().max().item<double>(), 1e-3);
+      EXPECT_GE(g.min().item<double>(), range.g_min * 0.999999);
+      EXPECT_LE(g.max().item<double>(), range.g_max * 1.000001);
+      const double error =
+          (mapping.to_weights(signed_g(mapping, w)) - w).abs().max().item<double>();
+      EXPECT_LT(error, 1e-3) << static_cast<int>(scheme) << " " << slices.size();
     }
   }
 }
@@ -112,32 +185,58 @@ TEST(WeightMapping, SlicesRoundWeightsToTheirStepOfEachColumn) {
   Rng rng(1);
   const Tensor w = rng.normal({5, 3, 2, 2}).clamp(-2, 2);
   for (const Tensor& w_max : {at::scalar_tensor(2, at::kDouble), w.flatten(1).abs().amax(1)}) {
-    const WeightMapping mapping = make_mapping({2, 3}, PairScheme::kSignSplit, w_max);
-    const Tensor step = mapping.weight_step().to(at::kFloat).view({-1, 1, 1, 1});
-    const Tensor expected = (w / step).round() * step;
-    EXPECT_TRUE(mapping.to_weights(mapping.to_conductances(w)).allclose(expected, 1e-5, 1e-5));
+    for (const WeightScheme scheme : kSchemes) {
+      const WeightMapping mapping = make_mapping({2, 3}, scheme, w_max);
+      const Tensor step = mapping.weight_step().to(at::kFloat).view({-1, 1, 1, 1});
+      const Tensor expected = (w / step).round() * step;
+      EXPECT_TRUE(mapping.to_weights(signed_g(mapping, w)).allclose(expected, 1e-5, 1e-5));
+    }
   }
 }
 
 TEST(WeightMapping, UnusedCellRestsAtTheSmallestConductance) {
   const WeightMapping mapping =
-      make_mapping({}, PairScheme::kSignSplit, at::scalar_tensor(1, at::kDouble));
+      make_mapping({}, WeightScheme::kSignSplit, at::scalar_tensor(1, at::kDouble));
   const Tensor g = mapping.to_conductances(at::tensor({1.0F, -1.0F, 0.0F, 7.0F}));
   const Tensor expected =
-      at::tensor({33e-6F, 8e-6F, 8e-6F, 33e-6F, 8e-6F, 33e-6F, 8e-6F, 8e-6F}).view({1, 2, 4});
+      at::tensor({33e-6F, 1e-6F, 1e-6F, 33e-6F, 1e-6F, 33e-6F, 1e-6F, 1e-6F}).view({1, 2, 4});
   EXPECT_TRUE(g.allclose(expected, 1e-6, 1e-12)) << g;
 }
 
 TEST(WeightMapping, SymmetricPairsStandAroundTheMiddle) {
   const WeightMapping mapping =
-      make_mapping({2, 2}, PairScheme::kSymmetric, at::scalar_tensor(1, at::kDouble));
+      make_mapping({2, 2}, WeightScheme::kSymmetric, at::scalar_tensor(1, at::kDouble));
   const Tensor g = mapping.to_conductances(at::linspace(-1, 1, 11));
   EXPECT_TRUE(g.sum(1).allclose(at::full({2, 11}, kRange.g_min + kRange.g_max)));
 }
 
+TEST(WeightMapping, ZeroIsTheReferenceOfAnOffsetColumn) {
+  for (const auto& slices : kSlices) {
+    const WeightMapping mapping =
+        make_mapping(slices, WeightScheme::kOffset, at::scalar_tensor(1, at::kDouble));
+    const Tensor w = mapping.to_weights(signed_g(mapping, at::zeros({1})));
+    EXPECT_NEAR(w.item<double>(), 0, 1e-6);
+    EXPECT_GT(mapping.reference(), 0.5 * (kRange.g_min + kRange.g_max) * 0.999999);
+  }
+}
+
+TEST(WeightMapping, SwitchesCarryTheSignAndTurnZerosOff) {
+  const WeightMapping mapping =
+      make_mapping({2, 2}, WeightScheme::kSignMagnitude, at::scalar_tensor(15, at::kDouble));
+  const Tensor switches = mapping.to_switches(at::tensor({-7.0F, 0.0F, 3.0F, 12.0F}));
+  const Tensor expected =
+      at::tensor({-1, 0, 0, 1, -1, 0, 1, 0}, at::kLong).to(at::kChar).view({2, 4});
+  EXPECT_TRUE(switches.equal(expected)) << switches;
+  // Without slices the smallest conductance is the smallest weight that is not zero.
+  const WeightMapping whole =
+      make_mapping({}, WeightScheme::kSignMagnitude, at::scalar_tensor(33, at::kDouble));
+  const Tensor w = at::tensor({0.4F, 0.6F, -0.6F, 1.0F});
+  EXPECT_TRUE(whole.to_weights(signed_g(whole, w)).allclose(at::tensor({0.0F, 1.0F, -1.0F, 1.0F})));
+}
+
 TEST(WeightMapping, DigitsStandFromTheMostSignificantToTheLeast) {
   const WeightMapping mapping =
-      make_mapping({1, 3}, PairScheme::kSignSplit, at::scalar_tensor(15, at::kDouble));
+      make_mapping({1, 3}, WeightScheme::kSignSplit, at::scalar_tensor(15, at::kDouble));
   const Tensor g = mapping.to_conductances(at::tensor({-13.0F}));  // 1 101
   const double window = kRange.g_max - kRange.g_min;
   EXPECT_NEAR(g[0][1].item<double>(), kRange.g_max, 1e-11);
@@ -145,14 +244,14 @@ TEST(WeightMapping, DigitsStandFromTheMostSignificantToTheLeast) {
   EXPECT_NEAR(g.select(1, 0).max().item<double>(), kRange.g_min, 1e-11);
 }
 
-// Independent errors of the cells: 5 standard errors.
-TEST(WeightMapping, VarianceOfWeightsIsThatOfIndependentCells) {
+// Independent errors of the slices: 5 standard errors.
+TEST(WeightMapping, VarianceOfWeightsIsThatOfIndependentSlices) {
   const std::int64_t n = 20000;
   const WeightMapping mapping =
-      make_mapping({2, 2}, PairScheme::kSignSplit, at::tensor({1.0F, 3.0F}));
+      make_mapping({2, 2}, WeightScheme::kSignSplit, at::tensor({1.0F, 3.0F}));
   Rng rng(4);
-  const Tensor sigma = (1 + rng.uniform({2, 2, 2, 1})) * 1e-6;
-  const Tensor error = sigma * rng.normal({2, 2, 2, n});
+  const Tensor sigma = (1 + rng.uniform({2, 2, 1})) * 1e-6;
+  const Tensor error = sigma * rng.normal({2, 2, n});
   const Tensor expected = mapping.to_weight_variance(sigma.square()).sqrt();
   const Tensor found = mapping.to_weights(error).std(1, /*unbiased=*/true);
   for (std::int64_t c = 0; c < 2; ++c) {
@@ -167,12 +266,15 @@ TEST(WeightMapping, EmptyAndTooManySlicesAreRefused) {
   EXPECT_THROW(options.validate(), ConfigError);
   options.slice_bits = {8, 8, 1};
   EXPECT_THROW(options.validate(), ConfigError);
+  options.slice_bits = {1};
+  options.scheme = WeightScheme::kOffset;
+  EXPECT_THROW(options.validate(), ConfigError);
   ParamList params;
   options.describe(params);
   EXPECT_THROW(params.assign({{"slice_bits", {2, 9}}}), ConfigError);
   EXPECT_THROW(params.assign({{"slice_bits", {2, 1.5}}}), ConfigError);
   EXPECT_THROW(params.assign({{"slice_bits", 4}}), ConfigError);
-  EXPECT_THROW(make_mapping({}, PairScheme::kSignSplit, at::zeros({2})), c10::Error);
+  EXPECT_THROW(make_mapping({}, WeightScheme::kSignSplit, at::zeros({2})), c10::Error);
 }
 
 }  // namespace

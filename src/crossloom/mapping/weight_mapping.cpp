@@ -35,11 +35,15 @@ void MappingOptions::describe(ParamList& params) {
                               scale,
                               {{"tensor", ScalePer::kTensor}, {"column", ScalePer::kColumn}},
                               "weights that share a scale: those of a product, or of an output");
-  params.add_choice<PairScheme>(
-      "pair",
-      pair,
-      {{"sign_split", PairScheme::kSignSplit}, {"symmetric", PairScheme::kSymmetric}},
-      "sign_split: one cell of a pair rests at g_min; symmetric: both move around the middle");
+  params.add_choice<WeightScheme>(
+      "scheme",
+      scheme,
+      {{"sign_split", WeightScheme::kSignSplit},
+       {"symmetric", WeightScheme::kSymmetric},
+       {"offset", WeightScheme::kOffset},
+       {"sign_magnitude", WeightScheme::kSignMagnitude}},
+      "a pair of cells, one at g_min or both around the middle; one "
+      "cell and a reference column; one cell and a switch for its sign");
 }
 
 void MappingOptions::validate() const {
@@ -54,75 +58,120 @@ void MappingOptions::validate() const {
                       " bits (weights are rounded to " + std::to_string(kMostBits) +
                       " at most); give fewer or smaller slices");
   }
+  if (scheme == WeightScheme::kOffset && total_bits(*this) == 1) {
+    throw ConfigError(
+        "mapping.scheme = offset with one bit (it must hold the sign and the size); "
+        "give at least two bits, or none for cells of any value");
+  }
 }
 
 std::int64_t MappingOptions::num_slices() const {
   return slice_bits.empty() ? 1 : static_cast<std::int64_t>(slice_bits.size());
 }
 
+WeightFootprint MappingOptions::footprint() const {
+  const bool is_offset = scheme == WeightScheme::kOffset;
+  const bool is_single = is_offset || scheme == WeightScheme::kSignMagnitude;
+  return {
+      num_slices() * (is_single ? 1 : 2), num_slices() * (is_offset ? 1 : 2), is_offset ? 1 : 0};
+}
+
 WeightMapping::WeightMapping(const MappingOptions& options,
                              ConductanceRange range,
                              const Tensor& w_max)
-    : options_(options), range_(range), w_max_(w_max) {
+    : options_(options), range_(range), w_max_(w_max), span_(range.g_max - range.g_min) {
   options.validate();
   TORCH_CHECK(w_max.dim() <= 1, "one largest weight, or one per column, not ", w_max.sizes());
   TORCH_CHECK(w_max.gt(0).all().item<bool>(), "the largest weight of a mapping is above zero");
   if (w_max_.dim() == 1) w_max_ = w_max_.to(at::kFloat);
   if (options.slice_bits.empty()) significance_ = {1};
-  std::int64_t below = total_bits(options);
+  const std::int64_t bits_in_all = total_bits(options);
+  const auto all_levels = static_cast<double>(levels(bits_in_all));
+  std::int64_t below = bits_in_all;
   for (const std::int64_t bits : options.slice_bits) {
     below -= bits;
     const std::int64_t largest = levels(bits) << below;
-    significance_.push_back(static_cast<double>(largest) /
-                            static_cast<double>(levels(total_bits(options))));
+    significance_.push_back(static_cast<double>(largest) / all_levels);
+  }
+  if (scheme() == WeightScheme::kSignMagnitude) span_ = range.g_max;
+  if (scheme() == WeightScheme::kOffset) {
+    const double middle =
+        bits_in_all == 0 ? 0.5
+                         : static_cast<double>(std::int64_t{1} << (bits_in_all - 1)) / all_levels;
+    reference_ = range.g_min + middle * span_;
+    span_ *= 1 - middle;
   }
 }
 
 Tensor WeightMapping::weight_step() const {
   if (options_.slice_bits.empty()) return at::zeros_like(w_max_);
-  return w_max_ / static_cast<double>(levels(total_bits(options_)));
+  const std::int64_t bits = total_bits(options_) - (scheme() == WeightScheme::kOffset ? 1 : 0);
+  return w_max_ / static_cast<double>(levels(bits));
 }
 
-/// Shares of the window in each slice, with the sign of the weight: [C, ...] -> [S, C, ...].
-Tensor WeightMapping::digits(const Tensor& share) const {
-  if (options_.slice_bits.empty()) return share.unsqueeze(0);
+/// Digits of `code`, int64, as shares of their largest, with the signs `sign`: [C, ...] -> [S, C,
+/// ...].
+Tensor WeightMapping::digits(const Tensor& code, const Tensor& sign) const {
   std::int64_t below = total_bits(options_);
-  const Tensor code =
-      (share.abs().to(at::kDouble) * static_cast<double>(levels(below))).round().to(at::kLong);
   std::vector<Tensor> slices;
   for (const std::int64_t bits : options_.slice_bits) {
     below -= bits;
     const Tensor digit = code.bitwise_right_shift(below).bitwise_and(levels(bits));
-    slices.push_back(digit.to(at::kFloat) / static_cast<double>(levels(bits)) * share.sign());
+    slices.push_back(digit.to(at::kFloat) / static_cast<double>(levels(bits)) * sign);
   }
   return at::stack(slices);
 }
 
+/// What each slice holds as a share of the span: -1 ... 1; with an offset column of the window: 0
+/// ... 1. [C, ...] -> [S, C, ...].
+Tensor WeightMapping::shares(const Tensor& w) const {
+  const Tensor share = (w / over_columns(w_max_, w.dim())).clamp(-1, 1);
+  const bool is_offset = scheme() == WeightScheme::kOffset;
+  if (options_.slice_bits.empty()) return (is_offset ? 0.5 * (1 + share) : share).unsqueeze(0);
+  const std::int64_t bits = total_bits(options_) - (is_offset ? 1 : 0);
+  const auto whole = [&](const Tensor& size) {
+    return (size.to(at::kDouble) * static_cast<double>(levels(bits))).round().to(at::kLong);
+  };
+  if (is_offset) return digits(whole(share) + (std::int64_t{1} << bits), at::ones_like(share));
+  return digits(whole(share.abs()), share.sign());
+}
+
 Tensor WeightMapping::to_conductances(const Tensor& w) const {
-  const Tensor edge = over_columns(w_max_, w.dim());
-  const Tensor share = digits((w / edge).clamp(-1, 1));
+  const Tensor share = shares(w);
   const double window = range_.g_max - range_.g_min;
-  if (options_.pair == PairScheme::kSymmetric) {
-    return range_.g_min + 0.5 * window * at::stack({1 + share, 1 - share}, 1);
+  switch (scheme()) {
+    case WeightScheme::kSymmetric:
+      return range_.g_min + 0.5 * window * at::stack({1 + share, 1 - share}, 1);
+    case WeightScheme::kOffset:
+      return (range_.g_min + window * share).unsqueeze(1);
+    case WeightScheme::kSignMagnitude:
+      return (range_.g_max * share.abs()).clamp_min(range_.g_min).unsqueeze(1);
+    case WeightScheme::kSignSplit:
+      break;
   }
   return range_.g_min + window * at::stack({share.clamp_min(0), (-share).clamp_min(0)}, 1);
 }
 
-Tensor WeightMapping::to_weights(const Tensor& g) const {
-  const Tensor difference = g.select(1, 0) - g.select(1, 1);
-  Tensor sum = difference[0] * significance_[0];
+Tensor WeightMapping::to_switches(const Tensor& w) const {
+  const Tensor share = shares(w);
+  // Without slices a weight nearer to zero than to the smallest conductance is zero.
+  const double smallest = options_.slice_bits.empty() ? 0.5 * range_.g_min / range_.g_max : 0;
+  return (share.sign() * (share.abs() > smallest)).to(at::kChar);
+}
+
+Tensor WeightMapping::to_weights(const Tensor& signed_g) const {
+  Tensor sum = signed_g[0] * significance_[0];
   for (std::int64_t s = 1; s < num_slices(); ++s) {
-    sum += difference[s] * significance_[static_cast<std::size_t>(s)];
+    sum += signed_g[s] * significance_[static_cast<std::size_t>(s)];
   }
   return sum * over_columns(weight_scale(), sum.dim());
 }
 
 Tensor WeightMapping::to_weight_variance(const Tensor& variance) const {
-  const Tensor pair = variance.sum(1);
-  Tensor sum = at::zeros_like(pair[0]);
+  Tensor sum = at::zeros_like(variance[0]);
   for (std::int64_t s = 0; s < num_slices(); ++s) {
     const double share = significance_[static_cast<std::size_t>(s)];
-    sum += pair[s] * (share * share);
+    sum += variance[s] * (share * share);
   }
   return sum * over_columns(weight_scale().square(), sum.dim());
 }

@@ -6,6 +6,7 @@
 
 #include "crossloom/core/params.h"
 #include "crossloom/device/device_model.h"
+#include "crossloom/mapping/geometry.h"
 
 namespace crossloom {
 
@@ -15,17 +16,22 @@ enum class ScalePer {
   kColumn,  // the weights of one output; a digital factor per column undoes it
 };
 
-/// How a sign becomes two conductances.
-enum class PairScheme {
-  kSignSplit,  // g_pos carries the positive weights, g_neg the negative ones; the other is at g_min
-  kSymmetric,  // both cells move by the same amount around the middle of the window
-};
+/// How a weight with a sign becomes conductances. Each of its slices has
+///
+///   sign_split      two cells: g_pos carries positive weights, g_neg negative ones, the other
+///   rests symmetric       two cells that move by the same amount around the middle of the window
+///   offset          one cell, above or below the middle; what a reference column of the crossbar
+///                   with cells in the middle reads is subtracted digitally
+///   sign_magnitude  one cell of the size of the weight; a switch beside it, set by the sign kept
+///                   outside the array, leads its current to the positive or the negative line of
+///                   its column, or nowhere when the weight is zero
+enum class WeightScheme { kSignSplit, kSymmetric, kOffset, kSignMagnitude };
 
 /// How weights are put into cells: the parameters of a `WeightMapping`.
 struct MappingOptions {
   std::vector<std::int64_t> slice_bits;  // most significant first; empty: one slice, not quantised
   ScalePer scale = ScalePer::kTensor;
-  PairScheme pair = PairScheme::kSignSplit;
+  WeightScheme scheme = WeightScheme::kSignSplit;
 
   void describe(ParamList& params);
 
@@ -33,32 +39,42 @@ struct MappingOptions {
   void validate() const;
 
   std::int64_t num_slices() const;
+
+  /// What each weight takes of a crossbar.
+  WeightFootprint footprint() const;
 };
 
-/// Weights as differences of conductances, cut into slices.
+/// Weights as conductances, cut into slices.
 ///
-///   w = weight_scale sum_s significance_s (g_pos - g_neg)_s
-///   weight_scale = w_max / (g_max - g_min)   [1/S]
+///   w = weight_scale sum_s significance_s signed_s
+///   signed_s = g_pos - g_neg | g - g_ref | +-g
+///   weight_scale = w_max / span   [1/S]
 ///
-/// Without slices the difference is proportional to the weight. With slices of b_s bits, n in all,
+/// the span being the largest of signed_s: that of the window, a half of it (offset), or g_max
+/// (sign-magnitude, where the smallest weights that are not zero are g_min / g_max of the largest).
+///
+/// Without slices signed_s is proportional to the weight. With slices of b_s bits, n in all,
 /// |w| / w_max is rounded to a whole number of n bits, whose digit d_s, b_s bits long, stands in
-/// slice s as the share d_s / (2^b_s - 1) of the window:
+/// slice s as the share d_s / (2^b_s - 1) of the span:
 ///
 ///   significance_s = 2^(bits below s) (2^b_s - 1) / (2^n - 1),   which add up to one.
 ///
+/// With an offset column the n bits hold w as well as its sign: the whole number nearest to
+/// w / w_max (2^(n-1) - 1), plus 2^(n-1), which is the level of the reference.
 /// Weights beyond +-w_max are clipped.
 class WeightMapping {
  public:
   /// `w_max` > 0, [] or one for each output [C]: the weight at the edge of the window.
   WeightMapping(const MappingOptions& options, ConductanceRange range, const Tensor& w_max);
 
+  WeightScheme scheme() const { return options_.scheme; }
   std::int64_t num_slices() const { return static_cast<std::int64_t>(significance_.size()); }
 
   /// Shares of the slices in a weight.
   const std::vector<double>& significance() const { return significance_; }
 
   /// Weight per siemens of a slice with significance one: [] or [C].
-  Tensor weight_scale() const { return w_max_ / (range_.g_max - range_.g_min); }
+  Tensor weight_scale() const { return w_max_ / span_; }
 
   bool has_column_scales() const { return w_max_.dim() == 1; }
 
@@ -68,26 +84,38 @@ class WeightMapping {
   /// Distance between neighbouring weights, [] or [C]; zero without slices.
   Tensor weight_step() const;
 
+  /// Target of the cells of reference columns [S]; only with an offset column.
+  double reference() const { return reference_; }
+
   ///   w        [C, ...]        1
-  ///   returns  [S, 2, C, ...]  S  targets of g_pos and g_neg
+  ///   returns  [S, P, C, ...]  S  targets of the P cells of each slice
   Tensor to_conductances(const Tensor& w) const;
 
-  ///   g        [S, 2, C, ...]  S
-  ///   returns  [C, ...]        1
-  Tensor to_weights(const Tensor& g) const;
-
-  /// Variance of the weights when the cells have independent errors.
+  /// Where the switches of each cell lead: +1, -1 or, for a digit of zero, 0.
   ///
-  ///   variance  [S, 2, C, ...]  S^2
-  ///   returns   [C, ...]        1
+  ///   w        [C, ...]     1
+  ///   returns  [S, C, ...]  int8
+  Tensor to_switches(const Tensor& w) const;
+
+  ///   signed_g  [S, C, ...]  S  what the columns of each slice hold, signs included
+  ///   returns   [C, ...]     1
+  Tensor to_weights(const Tensor& signed_g) const;
+
+  /// Variance of the weights when the slices have independent errors.
+  ///
+  ///   variance  [S, C, ...]  S^2  of signed_g
+  ///   returns   [C, ...]     1
   Tensor to_weight_variance(const Tensor& variance) const;
 
  private:
-  Tensor digits(const Tensor& share) const;
+  Tensor digits(const Tensor& code, const Tensor& sign) const;
+  Tensor shares(const Tensor& w) const;
 
   MappingOptions options_;
   ConductanceRange range_;
   Tensor w_max_;
+  double span_;           // [S]
+  double reference_ = 0;  // [S]
   std::vector<double> significance_;
 };
 

@@ -1,4 +1,4 @@
-#include "crossloom/circuit/sinh_cells.h"
+#include "crossloom/circuit/nonlinear_cells.h"
 
 #include <algorithm>
 #include <array>
@@ -14,7 +14,7 @@ namespace crossloom {
 namespace {
 
 constexpr std::int64_t kRowsAtOnce = 8;
-constexpr double kLargestExponent = 100;
+constexpr double kLargestShape = 1e45;  // [V] far from where products of currents overflow
 constexpr int kMaxHalvings = 30;
 
 using Cells = std::vector<double>;  // [R, C]
@@ -92,18 +92,18 @@ double largest(const Cells& x) {
 /// per thread.
 class Newton {
  public:
-  Newton(const Tensor& g, double a, const LineResistance& lines)
+  Newton(const Tensor& g, const IvLaw& law, const LineResistance& lines)
       : n_{g.size(0), g.size(1)},
-        a_(a),
+        law_(law),
         lines_(lines),
-        g_(g.data_ptr<double>(), g.data_ptr<double>() + g.numel()),
-        rho_(g_.size()),
+        rho_(static_cast<std::size_t>(g.numel())),
         column_scratch_(static_cast<std::size_t>(n_.cols)),
         row_scratch_(static_cast<std::size_t>(n_.cols * kRowsAtOnce)) {
     for (Cells* cells : {&d_, &current_, &slope_, &root_, &residual_, &step_, &y_, &r_, &p_, &q_}) {
-      cells->resize(g_.size());
+      cells->resize(rho_.size());
     }
-    drop(g_, rho_);
+    for (const IvTerm& term : law) strengths_.push_back(term.strength(g).contiguous());
+    drop(Cells(g.data_ptr<double>(), g.data_ptr<double>() + g.numel()), rho_);
   }
 
   /// Currents out of the columns for the inputs `v` [R], written to `i` [C]. Returns the residuals.
@@ -112,13 +112,13 @@ class Newton {
     double v_max = 0;
     for (std::int64_t r = 0; r < n_.rows; ++r) v_max = std::max(v_max, std::abs(v[r]));
     for (std::size_t k = 0; k < d_.size(); ++k) d_[k] = row_voltage(v, k) / (1 + rho_[k]);
-    double energy = evaluate(v, d_);
+    evaluate(v, d_);
     for (std::int64_t steps = 0;; ++steps) {
       residuals.push_back(largest(residual_));
       if (residuals.back() <= options.tolerance * v_max) break;
       if (steps == options.max_steps) refuse(residuals, "after the last step");
       find_step(std::clamp(0.1 * residuals.back() / v_max, 1e-13, 1e-3));
-      energy = walk(v, energy, residuals);
+      walk(v, residuals);
     }
     std::fill(i, i + n_.cols, 0.0);
     for (std::size_t k = 0; k < d_.size(); ++k) {
@@ -136,7 +136,7 @@ class Newton {
     std::ostringstream message;
     message << "Newton's method did not find the cell voltages (" << when << " of "
             << residuals.size() << " they miss the voltage law by " << residuals.back()
-            << " V); lower a, the inputs or the line resistances, or allow more steps";
+            << " V); lower the curvature, the inputs or the line resistances, or allow more steps";
     throw ConfigError(message.str());
   }
 
@@ -151,24 +151,25 @@ class Newton {
     }
   }
 
-  /// Currents, their slopes and the residual d + W i(d) - v at the cell voltages `d`. Returns the
-  /// co-content (i d - integral of i over d) + i W i / 2 - v i, whose minimum is the solution.
-  double evaluate(const double* v, const Cells& d) {
-    double energy = 0;
-    for (std::size_t k = 0; k < d.size(); ++k) {
-      const double sinh = a_ > 0 ? std::sinh(a_ * d[k]) : d[k];
-      const double cosh = a_ > 0 ? std::sqrt(1 + sinh * sinh) : 1;
-      const double per_a = a_ > 0 ? 1 / a_ : 1;
-      current_[k] = g_[k] * sinh * per_a;
-      slope_[k] = g_[k] * cosh;
-      // (cosh - 1) / a^2 without cancellation; its limit for a = 0 is d^2 / 2.
-      const double integral = g_[k] * (sinh * per_a) * (sinh * per_a) / (cosh + 1);
-      energy += current_[k] * (d[k] - row_voltage(v, k)) - integral;
+  /// Currents, their slopes and the residual d + W i(d) - v at the cell voltages `d`.
+  void evaluate(const double* v, Cells& d) {
+    const Tensor at_d = at::from_blob(d.data(), {n_.rows, n_.cols}, at::kDouble);
+    std::fill(current_.begin(), current_.end(), 0.0);
+    std::fill(slope_.begin(), slope_.end(), 0.0);
+    for (std::size_t k = 0; k < law_.size(); ++k) {
+      add_product(strengths_[k], law_[k].shape(at_d), current_);
+      add_product(strengths_[k], law_[k].slope(at_d), slope_);
     }
     drop(current_, residual_);
-    energy += 0.5 * dot(current_, residual_);
     for (std::size_t k = 0; k < d.size(); ++k) residual_[k] += d[k] - row_voltage(v, k);
-    return energy;
+  }
+
+  /// sum += a * b
+  static void add_product(const Tensor& a, const Tensor& b, Cells& sum) {
+    const Tensor other = b.contiguous();
+    const double* const x = a.data_ptr<double>();
+    const double* const y = other.data_ptr<double>();
+    for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += x[k] * y[k];
   }
 
   /// out = (1 + s W s) x
@@ -181,7 +182,13 @@ class Newton {
   /// step = -(1 + W i')^-1 residual, by conjugate gradients for y = s step until their residual has
   /// fallen to `tolerance` of its first size.
   void find_step(double tolerance) {
-    for (std::size_t k = 0; k < g_.size(); ++k) {
+    for (std::size_t k = 0; k < slope_.size(); ++k) {
+      if (!(slope_[k] >= 0)) {
+        throw ConfigError("a cell whose current falls with its voltage at " +
+                          std::to_string(d_[k]) +
+                          " V (the circuit has no single solution there); lower the inputs, or "
+                          "give a current law that rises");
+      }
       root_[k] = std::sqrt(slope_[k]);
       r_[k] = -root_[k] * residual_[k];
       y_[k] = 0;
@@ -189,78 +196,76 @@ class Newton {
     p_ = r_;
     double rr = dot(r_, r_);
     const double goal = rr * tolerance * tolerance;
-    const std::size_t limit = 10 * g_.size() + 100;
+    const std::size_t limit = 10 * slope_.size() + 100;
     for (std::size_t iteration = 0; iteration < limit && rr > goal; ++iteration) {
       apply(p_, q_);
       const double alpha = rr / dot(p_, q_);
       add(y_, alpha, p_);
       add(r_, -alpha, q_);
       const double rr_next = dot(r_, r_);
-      for (std::size_t k = 0; k < g_.size(); ++k) p_[k] = r_[k] + rr_next / rr * p_[k];
+      for (std::size_t k = 0; k < slope_.size(); ++k) p_[k] = r_[k] + rr_next / rr * p_[k];
       rr = rr_next;
     }
-    for (std::size_t k = 0; k < g_.size(); ++k) y_[k] *= root_[k];
+    for (std::size_t k = 0; k < slope_.size(); ++k) y_[k] *= root_[k];
     drop(y_, q_);
-    for (std::size_t k = 0; k < g_.size(); ++k) step_[k] = -residual_[k] - q_[k];
+    for (std::size_t k = 0; k < slope_.size(); ++k) step_[k] = -residual_[k] - q_[k];
   }
 
-  /// Goes along `step_` as far as the co-content falls; all of it once Newton's method converges.
-  double walk(const double* v, double energy, const std::vector<double>& residuals) {
-    double descent = 0;
-    for (std::size_t k = 0; k < g_.size(); ++k) descent += residual_[k] * slope_[k] * step_[k];
+  /// Goes along `step_` as far as the violations fall; all of it once Newton's method converges.
+  void walk(const double* v, const std::vector<double>& residuals) {
+    const double before = dot(residual_, residual_);
     y_ = d_;
     double t = 1;
     for (int halvings = 0; halvings < kMaxHalvings; ++halvings, t /= 2) {
-      for (std::size_t k = 0; k < g_.size(); ++k) d_[k] = y_[k] + t * step_[k];
-      const double next = evaluate(v, d_);
-      if (largest(residual_) <= 0.5 * residuals.back() || next <= energy + 1e-4 * t * descent) {
-        return next;
-      }
+      for (std::size_t k = 0; k < d_.size(); ++k) d_[k] = y_[k] + t * step_[k];
+      evaluate(v, d_);
+      if (dot(residual_, residual_) <= (1 - 1e-4 * t) * before) return;
     }
     refuse(residuals, "no step leads on, after step");
   }
 
   Shape n_;
-  double a_;
+  IvLaw law_;
   LineResistance lines_;
-  Cells g_;
-  Cells rho_;  // share of the voltage lost to first order
+  std::vector<Tensor> strengths_;  // [K] of [R, C], in double
+  Cells rho_;                      // share of the voltage lost to first order
   Cells column_scratch_;
   Cells row_scratch_;
   Cells d_, current_, slope_, root_, residual_, step_;
   Cells y_, r_, p_, q_;  // of the conjugate gradients
 };
 
+/// Throws `ConfigError` when a shape is not finite, or too large, at the inputs.
+void require_reach(const IvLaw& law, const Tensor& inputs) {
+  if (inputs.numel() == 0) return;
+  for (const IvTerm& term : law) {
+    const double largest = term.shape(inputs).abs().max().item<double>();
+    if (largest <= kLargestShape) continue;
+    throw ConfigError("inputs of up to " + std::to_string(inputs.abs().max().item<double>()) +
+                      " V, for which the current law has a term of " + std::to_string(largest) +
+                      " V (no cell follows it that far); lower its curvature or the inputs");
+  }
+}
+
 }  // namespace
 
-SinhSolution solve_nonlinear(const Tensor& g,
-                             double a,
-                             const Tensor& v,
-                             const LineResistance& lines,
-                             const NewtonOptions& options) {
+NonlinearSolution solve_nonlinear(const Tensor& g,
+                                  const IvLaw& law,
+                                  const Tensor& v,
+                                  const LineResistance& lines,
+                                  const NewtonOptions& options) {
   require_conductances(g);
   require_inputs(v, g);
   lines.validate();
   const Tensor cells = g.detach().to(at::kCPU, at::kDouble).contiguous();
   const Tensor inputs = v.detach().to(at::kCPU, at::kDouble).contiguous();
-  if (!std::isfinite(a) || a < 0) {
-    throw ConfigError("a = " + std::to_string(a) +
-                      " 1/V (the curvature of a cell's current is finite and not negative); give 0 "
-                      "for linear cells or a positive number");
-  }
   TORCH_CHECK(inputs.dim() == 2, "inputs must be [B, R], not ", inputs.sizes());
-  const double exponent = inputs.numel() > 0 ? a * inputs.abs().max().item<double>() : 0;
-  if (exponent > kLargestExponent) {
-    throw ConfigError("a times the largest input = " + std::to_string(exponent) +
-                      " (no cell follows sinh beyond " +
-                      std::to_string(static_cast<int>(kLargestExponent)) +
-                      "); lower a or the inputs");
-  }
-  SinhSolution solution;
+  require_reach(law, inputs);
+  NonlinearSolution solution;
   solution.i = at::empty({inputs.size(0), cells.size(1)}, at::kDouble);
   std::vector<std::vector<double>> residuals(static_cast<std::size_t>(inputs.size(0)));
   at::parallel_for(0, inputs.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
-    Newton newton(cells, a, lines);
+    Newton newton(cells, law, lines);
     for (std::int64_t b = begin; b < end; ++b) {
       residuals[b] = newton.solve(inputs.data_ptr<double>() + b * inputs.size(1),
                                   options,
