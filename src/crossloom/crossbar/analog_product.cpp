@@ -114,9 +114,9 @@ double AnalogProduct::learn_input_range(const Tensor& x, double clock) {
   }
   const Tensor squares = weights(clock)
                              .reshape({geometry_.groups,
-                                    geometry_.out_channels / geometry_.groups,
-                                    geometry_.in_channels / geometry_.groups,
-                                    -1})
+                                       geometry_.out_channels / geometry_.groups,
+                                       geometry_.in_channels / geometry_.groups,
+                                       -1})
                              .square()
                              .sum({1, 3})
                              .flatten();
@@ -303,7 +303,7 @@ Tensor AnalogProduct::statistical_forward(const Tensor& x, const ReadContext& co
   const WeightCells::Values g = cells_.read_conductances(context.clock, rng);
   if (is_linear(law, hardware_.dac.v_full()))
     return digital_product(x, cells_.weights(g), geometry_);
-  update_input_range(x, context.ranges);
+  update_input_range(x, context);
   Tensor sum;
   for (std::size_t k = 0; k < law.size(); ++k) {
     const WeightCells::Values values = {

@@ -128,8 +128,9 @@ class AnalogProduct {
   ConverterSpread spread_;
   Tensor input_range_;   // [1]     full scale of the DAC, in numbers
   Tensor column_range_;  // [S, T]  A  full scale of the ADCs; those of references are a further row
-  std::vector<RangeSearch> input_search_;   // none until it is learned
-  std::vector<RangeSearch> column_search_;  // one for each of `column_range_`, once they are learned
+  std::vector<RangeSearch> input_search_;  // none until it is learned
+  std::vector<RangeSearch>
+      column_search_;  // one for each of `column_range_`, once they are learned
 
   ColumnCurrents currents_;  // of the cells at `summed_clock_`
   double summed_clock_ = -1;

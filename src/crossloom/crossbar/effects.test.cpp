@@ -121,8 +121,7 @@ TEST(CurrentLaw, SumOverCellsIsTheProductOfTransformedInputs) {
   for (const WeightScheme scheme : kSchemes) {
     for (const double share : {1.0, 0.4}) {
       Hardware hardware = make_hardware(
-          "ideal",
-          {{"g_min", "1 uS"}, {"g_max", "40 uS"}, {"iv", "sinh"}, {"iv_curvature", 6}});
+          "ideal", {{"g_min", "1 uS"}, {"g_max", "40 uS"}, {"iv", "sinh"}, {"iv_curvature", 6}});
       hardware.mapping.scheme = scheme;
       hardware.dac.range_use = share;
       hardware.dac.range.policy = RangePolicy::kFixed;
@@ -139,7 +138,9 @@ TEST(CurrentLaw, SumOverCellsIsTheProductOfTransformedInputs) {
           const Tensor drive = 0.7 * (a * v.select(1, r)).sinh() / a;
           expected += drive.unsqueeze(1) * weights.select(1, r).unsqueeze(0);
         }
-        EXPECT_LT(error_of(product.forward(p.x, {}).to(at::kDouble), expected), 1e-6);
+        // Sums of 90 products in float.
+        EXPECT_LT(error_of(product.forward(p.x, {}).to(at::kDouble), expected),
+                  90 * std::exp2(-24));
       }
     }
   }
@@ -158,9 +159,8 @@ TEST(CurrentLaw, FidelitiesAgreeForEveryGeometry) {
 }
 
 TEST(CurrentLaw, PulsesOfOneHeightAreLinear) {
-  for (const InputEncoding encoding : {InputEncoding::kPulseWidth,
-                                       InputEncoding::kBitSerial,
-                                       InputEncoding::kBitSerialDigital}) {
+  for (const InputEncoding encoding :
+       {InputEncoding::kPulseWidth, InputEncoding::kBitSerial, InputEncoding::kBitSerialDigital}) {
     Hardware hardware = make_hardware("ideal", {{"iv", "sinh"}, {"iv_curvature", 8}});
     hardware.dac.encoding = encoding;
     hardware.dac.bits = 12;
@@ -185,11 +185,11 @@ TEST(CurrentLaw, ReadNoiseIsThatOfNoisyCells) {
   const Problem p{ProductGeometry::linear(5, 2),
                   at::linspace(-1, 1, 5).expand({n, 5}).contiguous(),
                   at::linspace(-1, 1, 10).view({2, 5})};
-  for (const InputEncoding encoding : {InputEncoding::kAmplitude,
-                                       InputEncoding::kBitSerial,
-                                       InputEncoding::kBitSerialDigital}) {
+  for (const InputEncoding encoding :
+       {InputEncoding::kAmplitude, InputEncoding::kBitSerial, InputEncoding::kBitSerialDigital}) {
     for (const WeightScheme scheme : kSchemes) {
-      Hardware hardware = make_hardware("pcm_nandakumar2019", {{"iv", "sinh"}, {"iv_curvature", 6}});
+      Hardware hardware =
+          make_hardware("pcm_nandakumar2019", {{"iv", "sinh"}, {"iv_curvature", 6}});
       hardware.dac.encoding = encoding;
       hardware.dac.bits = 3;
       hardware.mapping.scheme = scheme;
@@ -204,8 +204,8 @@ TEST(CurrentLaw, ReadNoiseIsThatOfNoisyCells) {
       const Tensor code = (p.x[0].to(at::kDouble) * 7).round();
       for (int b = 0; b < (is_serial ? 3 : 1); ++b) {
         const Tensor bit = code.abs().to(at::kLong).bitwise_right_shift(b).bitwise_and(1);
-        const Tensor drive = is_serial ? bit * (1 << b) / 7.0 * code.sign()
-                                       : (1.8 * code / 7).sinh() / 1.8;
+        const Tensor drive =
+            is_serial ? bit * (1 << b) / 7.0 * code.sign() : (1.8 * code / 7).sinh() / 1.8;
         const Tensor g = product.conductances(100);
         const Tensor sigma = hardware.device.read_sigma(product.cells(), 100);
         for (std::int64_t begin = 0; begin < n; begin += 1000) {
@@ -243,7 +243,8 @@ TEST(CurrentLaw, ReadNoiseIsThatOfNoisyCells) {
         const Tensor z = (y - y.mean(0)) / y.std(0);
         return (z.select(1, 0) * z.select(1, 1)).mean().item<double>();
       };
-      EXPECT_NEAR(correlation(fast), correlation(slow), 5 * std::sqrt(2.0 / static_cast<double>(n)));
+      EXPECT_NEAR(
+          correlation(fast), correlation(slow), 5 * std::sqrt(2.0 / static_cast<double>(n)));
     }
   }
 }
@@ -271,8 +272,8 @@ Tensor solved_by_crossbars(const Hardware& hardware, const Problem& p, AnalogPro
   const Tensor references = cells.has_references()
                                 ? hardware.device.conductance(cells.references(), 0).to(at::kDouble)
                                 : Tensor();
-  const Tensor v = hardware.dac.v_full() *
-                   (p.x.to(at::kDouble) / product.input_range()).clamp(-1, 1);
+  const Tensor v =
+      hardware.dac.v_full() * (p.x.to(at::kDouble) / product.input_range()).clamp(-1, 1);
   Tensor y = at::zeros({p.x.size(0), geometry.out_channels}, at::kDouble);
   for (const Block& b : blocks_of(geometry, product.tiling(), footprint)) {
     Tensor array = at::zeros({hardware.array.num_rows, hardware.array.num_cols}, at::kDouble);
@@ -377,17 +378,18 @@ TEST(Lines, ApproximationStaysWithinItsTolerance) {
 
 /// Variance of the current of each column, to first order exactly: cell by cell, by a small change
 /// of its conductance.
-Tensor exact_variance(const Tensor& g, const Tensor& sigma, const Tensor& v, const LineResistance& w) {
+Tensor exact_variance(const Tensor& g,
+                      const Tensor& sigma,
+                      const Tensor& v,
+                      const LineResistance& w) {
   Tensor variance = at::zeros({v.size(0), g.size(1)}, at::kDouble);
+  const Tensor before = effective_conductance(g, w);
+  const double step = 1e-4 * g.max().item<double>();  // an error of about that share
   for (std::int64_t r = 0; r < g.size(0); ++r) {
     for (std::int64_t c = 0; c < g.size(1); ++c) {
-      const double step = 1e-4 * g[r][c].item<double>();
-      Tensor up = g.clone();
-      Tensor down = g.clone();
-      up[r][c] += step;
-      down[r][c] -= step;
-      const Tensor slope =
-          at::matmul(v, effective_conductance(up, w) - effective_conductance(down, w)) / (2 * step);
+      Tensor changed = g.clone();
+      changed[r][c] += step;
+      const Tensor slope = at::matmul(v, effective_conductance(changed, w) - before) / step;
       variance += (slope * sigma[r][c]).square();
     }
   }
@@ -399,9 +401,8 @@ Tensor exact_variance(const Tensor& g, const Tensor& sigma, const Tensor& v, con
 TEST(Lines, SpreadOfReadNoiseIsNearTheExactOne) {
   Rng rng(6);
   const std::int64_t n = 24;
-  const Problem p{ProductGeometry::linear(n, n / 2),
-                  rng.uniform({40, n}),
-                  rng.normal({n / 2, n}).clamp(-2, 2)};
+  const Problem p{
+      ProductGeometry::linear(n, n / 2), rng.uniform({40, n}), rng.normal({n / 2, n}).clamp(-2, 2)};
   for (const auto& [r, allowed] : {std::pair{1.0, 0.01}, {5.0, 0.03}, {25.0, 0.10}}) {
     Hardware hardware = make_hardware("bulk_switching_wu2023");
     hardware.fidelity = Fidelity::kCircuit;
@@ -413,16 +414,13 @@ TEST(Lines, SpreadOfReadNoiseIsNearTheExactOne) {
     hardware.fidelity = Fidelity::kBehavioural;
     const ProductValues ideal =
         values_of_product(hardware, p.geometry, tiling, product.weight_cells(), 0);
-    const Block block =
-        blocks_of(p.geometry, tiling, hardware.mapping.footprint())[0];
+    const Block block = blocks_of(p.geometry, tiling, hardware.mapping.footprint())[0];
     const auto matrix = [&](const LineValues& x) {
       return cells_of_block(x, p.geometry, block).to(at::kDouble);
     };
     const Tensor v = p.x.to(at::kDouble);
-    const Tensor exact = exact_variance(matrix(ideal.means[0]),
-                                        matrix(ideal.variances[0]).sqrt(),
-                                        v,
-                                        hardware.lines.wires);
+    const Tensor exact = exact_variance(
+        matrix(ideal.means[0]), matrix(ideal.variances[0]).sqrt(), v, hardware.lines.wires);
     const Tensor found = at::matmul(v.square(), matrix(values.variances[0]));
     const Tensor error = ((found / exact).sqrt() - 1).abs();
     const Tensor lost = 1 - (matrix(values.means[0]).sum() / matrix(ideal.means[0]).sum());
@@ -430,16 +428,17 @@ TEST(Lines, SpreadOfReadNoiseIsNearTheExactOne) {
     RecordProperty("error_at_" + std::to_string(static_cast<int>(r)),
                    std::to_string(error.max().item<double>()) + " lost " +
                        std::to_string(lost.item<double>()));
-    std::printf("lines of %g Ohm take %.3f; spread of the noise is off by %.4f at most, %.4f in the "
-                "mean (ideal wires: %.4f)\n",
-                r,
-                lost.item<double>(),
-                error.max().item<double>(),
-                error.mean().item<double>(),
-                ((at::matmul(v.square(), matrix(ideal.variances[0])) / exact).sqrt() - 1)
-                    .abs()
-                    .max()
-                    .item<double>());
+    std::printf(
+        "lines of %g Ohm take %.3f; spread of the noise is off by %.4f at most, %.4f in the "
+        "mean (ideal wires: %.4f)\n",
+        r,
+        lost.item<double>(),
+        error.max().item<double>(),
+        error.mean().item<double>(),
+        ((at::matmul(v.square(), matrix(ideal.variances[0])) / exact).sqrt() - 1)
+            .abs()
+            .max()
+            .item<double>());
   }
 }
 

@@ -78,8 +78,7 @@ Tensor PlanExecution::product(const StoredProduct& stored, const Tensor& x) {
   check_.largest_error =
       std::max(check_.largest_error,
                (values - codes_of(stored, *plan, options_.bits)).abs().max().item<std::int64_t>());
-  return as_outputs(
-      (y.to(at::kDouble) * (step * plan->lsb)).to(at::kFloat), x, stored.geometry);
+  return as_outputs((y.to(at::kDouble) * (step * plan->lsb)).to(at::kFloat), x, stored.geometry);
 }
 
 Tensor product_rows(const Tensor& x, const ProductGeometry& geometry) {

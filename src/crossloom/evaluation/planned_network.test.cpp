@@ -48,7 +48,7 @@ TEST(ProductRows, TimesTheWeightsAreTheConvolution) {
   const Tensor rows = product_rows(x, geometry);  // [B * positions, 3 groups * 2 * 9]
   ASSERT_EQ(rows.size(1), 3 * 18);
   const Tensor y = at::bmm(rows.view({-1, 3, 18}).transpose(0, 1),
-                              weight.view({3, 3, 18}).transpose(1, 2));  // [3, B * positions, 3]
+                           weight.view({3, 3, 18}).transpose(1, 2));  // [3, B * positions, 3]
   const Tensor exact = digital_product(x, weight, geometry).permute({0, 2, 3, 1});
   EXPECT_TRUE(y.transpose(0, 1).reshape(exact.sizes()).allclose(exact, 1e-4, 1e-4));
 }

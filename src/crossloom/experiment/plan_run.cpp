@@ -435,16 +435,16 @@ Json replay_plan(const PlanRequest& request, const fs::path& path, Progress& pro
   const Tensor exact = subject.network.forward(inputs).at(0);
   reader.next();  // the end of the file must be there
   const ReplayCheck& check = execution.check();
-  return {{"model", subject.network.name()},
-          {"examples", outputs.size(0)},
-          {"is_lossless", header.options.is_lossless()},
-          {"products", check.num_products},
-          {"differences", check.num_differences},
-          {"largest_weight_error", check.largest_error},
-          {"cells_written", check.writes.total()},
-          {"output_error", ((outputs - exact).norm() / exact.norm()).item<double>()},
-          {"agreement",
-           outputs.argmax(-1).eq(exact.argmax(-1)).to(at::kDouble).mean().item<double>()}};
+  return {
+      {"model", subject.network.name()},
+      {"examples", outputs.size(0)},
+      {"is_lossless", header.options.is_lossless()},
+      {"products", check.num_products},
+      {"differences", check.num_differences},
+      {"largest_weight_error", check.largest_error},
+      {"cells_written", check.writes.total()},
+      {"output_error", ((outputs - exact).norm() / exact.norm()).item<double>()},
+      {"agreement", outputs.argmax(-1).eq(exact.argmax(-1)).to(at::kDouble).mean().item<double>()}};
 }
 
 std::int64_t export_plan(const fs::path& path, const fs::path& csv, ConductanceRange range) {
