@@ -13,22 +13,22 @@ Tensor entropy(const Tensor& p) {
 }  // namespace
 
 void Confidence::add(const Tensor& logits, const Tensor& labels, double temperature) {
-  const Tensor log_p = torch::log_softmax(logits / temperature, 1);
+  const Tensor log_p = at::log_softmax(logits / temperature, 1);
   const Tensor p = log_p.exp();
   if (!probabilities_.defined()) {
-    probabilities_ = torch::zeros(p.sizes(), torch::kDouble);
-    bins_ = torch::zeros({3, kBins}, torch::kDouble);
+    probabilities_ = at::zeros(p.sizes(), at::kDouble);
+    bins_ = at::zeros({3, kBins}, at::kDouble);
   }
   probabilities_ += p;
   entropy_ -= (p * log_p).nan_to_num(0).sum(1).mean().item<double>();
   chips_ += 1;
   const auto [largest, guess] = p.max(1);
-  const Tensor hit = guess.eq(labels).to(torch::kDouble);
-  const Tensor bin = (largest * kBins).to(torch::kLong).clamp_max(kBins - 1);
-  const Tensor sure = largest.to(torch::kDouble);
-  bins_[0] += torch::bincount(bin, {}, kBins);
-  bins_[1] += torch::bincount(bin, sure, kBins);
-  bins_[2] += torch::bincount(bin, hit, kBins);
+  const Tensor hit = guess.eq(labels).to(at::kDouble);
+  const Tensor bin = (largest * kBins).to(at::kLong).clamp_max(kBins - 1);
+  const Tensor sure = largest.to(at::kDouble);
+  bins_[0] += at::bincount(bin, {}, kBins);
+  bins_[1] += at::bincount(bin, sure, kBins);
+  bins_[2] += at::bincount(bin, hit, kBins);
 }
 
 double Confidence::confidence() const {
@@ -48,7 +48,7 @@ TensorMap Confidence::state() const {
   if (!probabilities_.defined()) return {};
   return {{"probabilities", probabilities_},
           {"bins", bins_},
-          {"sums", torch::tensor({chips_, entropy_}, torch::kDouble)}};
+          {"sums", at::tensor({chips_, entropy_}, at::kDouble)}};
 }
 
 void Confidence::load_state(const TensorMap& state) {
@@ -69,7 +69,7 @@ double fit_temperature(const Tensor& logits, const Tensor& labels) {
   // Golden section on the logarithm: the cross entropy is convex in 1 / temperature, so that it
   // has one minimum there.
   const auto loss = [&](double log_temperature) {
-    return torch::cross_entropy_loss(logits / std::exp(log_temperature), labels).item<double>();
+    return at::cross_entropy_loss(logits / std::exp(log_temperature), labels).item<double>();
   };
   const double shrink = (std::sqrt(5.0) - 1) / 2;
   double low = std::log(0.01);

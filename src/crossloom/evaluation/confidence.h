@@ -2,14 +2,14 @@
 
 #include <array>
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include "crossloom/core/params.h"
 #include "crossloom/core/tensor_files.h"
 
 namespace crossloom {
 
-using torch::Tensor;
+using at::Tensor;
 
 /// Confidence and uncertainty of predictions over many chips, as sums that do not grow with their
 /// number.

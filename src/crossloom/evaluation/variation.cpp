@@ -68,7 +68,7 @@ Tensor stem(const Network& network, const Tensor& weight, const Tensor& x, bool 
 }
 
 std::vector<double> values_of(const Tensor& tensor) {
-  const Tensor values = tensor.to(torch::kDouble).contiguous();
+  const Tensor values = tensor.to(at::kDouble).contiguous();
   return {values.data_ptr<double>(), values.data_ptr<double>() + values.numel()};
 }
 
@@ -88,7 +88,7 @@ class VariationTest::Chips {
   std::vector<Tensor> logits(std::uint64_t number,
                              const std::vector<double>& sigmas,
                              const Tensor& images) const {
-    const torch::NoGradGuard no_grad;
+    const at::NoGradGuard no_grad;
     const std::vector<Tensor> errors = errors_of(number);
     std::vector<Network> networks;
     for (const double sigma : sigmas) networks.push_back(at_sigma(sigma, errors));
@@ -111,18 +111,18 @@ class VariationTest::Chips {
       const Tensor a = exact_stem(first, x);
       const Tensor b = stem(exact_, error_of_stem, x, /*has_bias=*/false);
       for (std::size_t s = 0; s < sigmas.size(); ++s) {
-        parts[s].push_back(rests[s].forward(torch::add(a, b, sigmas[s])));
+        parts[s].push_back(rests[s].forward(at::add(a, b, sigmas[s])));
       }
     }
     std::vector<Tensor> all;
-    for (const std::vector<Tensor>& part : parts) all.push_back(torch::cat(part));
+    for (const std::vector<Tensor>& part : parts) all.push_back(at::cat(part));
     return all;
   }
 
   /// Keeps the outputs of the first product for `images` when they are not too large.
   void keep_stem(const Tensor& images) {
     if (!is_split_) return;
-    const torch::NoGradGuard no_grad;
+    const at::NoGradGuard no_grad;
     const std::int64_t count = images.size(0);
     const Tensor one = exact_stem(0, network_.prepare(images.slice(0, 0, 1)));
     if (one.numel() * count * std::int64_t{sizeof(float)} > kMostKept) return;
@@ -148,7 +148,7 @@ class VariationTest::Chips {
   Network at_sigma(double sigma, const std::vector<Tensor>& errors) const {
     return folded(with_weights(network_, [&](std::size_t i, const Tensor& weight) {
       const Tensor stored = noise_.stored(weight);
-      return sigma == 0 ? stored : torch::add(stored, errors[i], sigma);
+      return sigma == 0 ? stored : at::add(stored, errors[i], sigma);
     }));
   }
 
@@ -225,7 +225,7 @@ void VariationTest::fit_temperatures(const Split& images) {
     labels.push_back(images.labels);
   }
   for (std::size_t s = 0; s < points_.size(); ++s) {
-    points_[s].temperature = fit_temperature(torch::cat(logits[s]), torch::cat(labels));
+    points_[s].temperature = fit_temperature(at::cat(logits[s]), at::cat(labels));
   }
 }
 
@@ -246,13 +246,13 @@ void VariationTest::advance() {
           chips_->logits(static_cast<std::uint64_t>(done_ + k + 1), sigmas, test_.images);
     }
   });
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   for (const std::vector<Tensor>& of_chip : logits) {
     for (std::size_t s = 0; s < of_chip.size(); ++s) {
       VariationPoint& point = points_[places[s]];
       if (point.sigma == 0 && !point.accuracies.empty()) continue;
       const Tensor hits = of_chip[s].argmax(1).eq(test_.labels);
-      point.accuracies.push_back(hits.to(torch::kDouble).mean().item<double>());
+      point.accuracies.push_back(hits.to(at::kDouble).mean().item<double>());
       point.raw.add(of_chip[s], test_.labels, 1);
       point.calibrated.add(of_chip[s], test_.labels, point.temperature);
     }
@@ -262,7 +262,7 @@ void VariationTest::advance() {
 
 TensorFile VariationTest::checkpoint() const {
   TensorFile file;
-  file.tensors["done"] = torch::tensor(done_, torch::kLong);
+  file.tensors["done"] = at::tensor(done_, at::kLong);
   for (std::size_t s = 0; s < points_.size(); ++s) {
     const std::string prefix = std::to_string(s) + ".";
     for (const auto& [name, tensor] : points_[s].raw.state()) {
@@ -271,8 +271,8 @@ TensorFile VariationTest::checkpoint() const {
     for (const auto& [name, tensor] : points_[s].calibrated.state()) {
       file.tensors[prefix + "calibrated." + name] = tensor;
     }
-    file.tensors[prefix + "accuracies"] = torch::tensor(points_[s].accuracies, torch::kDouble);
-    file.tensors[prefix + "sigma"] = torch::tensor(points_[s].sigma, torch::kDouble);
+    file.tensors[prefix + "accuracies"] = at::tensor(points_[s].accuracies, at::kDouble);
+    file.tensors[prefix + "sigma"] = at::tensor(points_[s].sigma, at::kDouble);
   }
   return file;
 }

@@ -15,15 +15,15 @@ Tensor some_logits(std::uint64_t seed, std::int64_t count) {
 }
 
 TEST(Confidence, ExpectedKlIsTheMeanDivergenceFromTheMean) {
-  const Tensor labels = torch::arange(50).remainder(4);
+  const Tensor labels = at::arange(50).remainder(4);
   Confidence sums;
   std::vector<Tensor> p;
   for (std::uint64_t chip = 0; chip < 6; ++chip) {
     const Tensor logits = some_logits(chip, 50);
     sums.add(logits, labels, 2);
-    p.push_back(torch::softmax(logits / 2, 1).to(torch::kDouble));
+    p.push_back(at::softmax(logits / 2, 1).to(at::kDouble));
   }
-  const Tensor all = torch::stack(p);
+  const Tensor all = at::stack(p);
   const Tensor mean = all.mean(0, true);
   const double expected = (all * (all / mean).log()).sum(2).mean().item<double>();
   EXPECT_NEAR(sums.expected_kl(), expected, 1e-5);
@@ -32,22 +32,21 @@ TEST(Confidence, ExpectedKlIsTheMeanDivergenceFromTheMean) {
 
 TEST(Confidence, OneChipHasNoDivergence) {
   Confidence sums;
-  sums.add(some_logits(1, 30), torch::zeros({30}, torch::kLong), 1);
+  sums.add(some_logits(1, 30), at::zeros({30}, at::kLong), 1);
   EXPECT_NEAR(sums.expected_kl(), 0, 1e-6);
 }
 
 TEST(Confidence, CalibrationErrorIsTheGapBetweenConfidenceAndHits) {
   // 100 images with a confidence of 0.9, of which 70 are right.
-  const Tensor logits =
-      torch::tensor({std::log(0.9F), std::log(0.1F)}).view({1, 2}).expand({100, 2});
-  const Tensor labels = (torch::arange(100) >= 70).to(torch::kLong);
+  const Tensor logits = at::tensor({std::log(0.9F), std::log(0.1F)}).view({1, 2}).expand({100, 2});
+  const Tensor labels = (at::arange(100) >= 70).to(at::kLong);
   Confidence sums;
   sums.add(logits, labels, 1);
   EXPECT_NEAR(sums.calibration_error(), 0.2, 1e-6);
 }
 
 TEST(Confidence, StateGoesOnToTheBit) {
-  const Tensor labels = torch::arange(50).remainder(4);
+  const Tensor labels = at::arange(50).remainder(4);
   Confidence whole;
   Confidence first;
   whole.add(some_logits(1, 50), labels, 1);
@@ -97,7 +96,7 @@ std::vector<double> by_plain_passes(const Network& network,
                                     double sigma,
                                     const Split& test,
                                     std::uint64_t chips) {
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   std::vector<double> accuracies;
   for (std::uint64_t chip = 1; chip <= chips; ++chip) {
     const Network noisy = with_weights(network, [&](std::size_t i, const Tensor& weight) {
@@ -105,7 +104,7 @@ std::vector<double> by_plain_passes(const Network& network,
       return noise.on_chip(weight, sigma, rng);
     });
     const Tensor guess = noisy.forward(network.prepare(test.images)).argmax(1);
-    accuracies.push_back(guess.eq(test.labels).to(torch::kDouble).mean().item<double>());
+    accuracies.push_back(guess.eq(test.labels).to(at::kDouble).mean().item<double>());
   }
   return accuracies;
 }
@@ -114,7 +113,7 @@ TEST_F(VariationTestTest, EqualsPlainPassesThroughNoisyNetworks) {
   for (const char* name : {"lenet_wu2023", "vgg8_qin2023_quarter_mnist"}) {
     Network network = random_network(name, 3);
     if (has_batch_norm(network)) {  // statistics that are not those of the start
-      const torch::NoGradGuard no_grad;
+      const at::NoGradGuard no_grad;
       with_batch_statistics(network, 0.1).forward(network.prepare(train_.images));
     }
     for (const auto model : {WeightNoise::Model::kPaper, WeightNoise::Model::kPhysical}) {

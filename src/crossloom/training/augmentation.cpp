@@ -18,15 +18,15 @@ Tensor Augmentation::apply(const Tensor& images, Rng rng) const {
   const std::int64_t width = images.size(3);
   // Where the crop begins in the padded image, 0 ... 2 shift.
   const auto begins = [&] {
-    return (rng.uniform({count, 1}) * static_cast<double>(2 * shift + 1)).to(torch::kLong);
+    return (rng.uniform({count, 1}) * static_cast<double>(2 * shift + 1)).to(at::kLong);
   };
-  const Tensor rows = begins() + torch::arange(height);
-  Tensor cols = torch::arange(width).expand({count, width});
-  if (has_flip) cols = torch::where(rng.uniform({count, 1}) < 0.5, width - 1 - cols, cols);
+  const Tensor rows = begins() + at::arange(height);
+  Tensor cols = at::arange(width).expand({count, width});
+  if (has_flip) cols = at::where(rng.uniform({count, 1}) < 0.5, width - 1 - cols, cols);
   cols = begins() + cols;
-  const Tensor padded = torch::constant_pad_nd(images, {shift, shift, shift, shift}, 0);
-  return padded.index({torch::arange(count).view({-1, 1, 1, 1}),
-                       torch::arange(images.size(1)).view({1, -1, 1, 1}),
+  const Tensor padded = at::constant_pad_nd(images, {shift, shift, shift, shift}, 0);
+  return padded.index({at::arange(count).view({-1, 1, 1, 1}),
+                       at::arange(images.size(1)).view({1, -1, 1, 1}),
                        rows.view({count, 1, height, 1}),
                        cols.reshape({count, 1, 1, width})});
 }

@@ -1,13 +1,13 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include "crossloom/core/params.h"
 #include "crossloom/core/random.h"
 
 namespace crossloom {
 
-using torch::Tensor;
+using at::Tensor;
 
 /// Random changes of training images that keep their class.
 struct Augmentation {

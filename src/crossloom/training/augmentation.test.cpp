@@ -9,7 +9,7 @@ namespace {
 
 /// One image whose pixels all differ, many times.
 Tensor make_images(std::int64_t count) {
-  const Tensor image = torch::arange(2 * 6 * 5).to(torch::kByte).view({1, 2, 6, 5}) + 1;
+  const Tensor image = at::arange(2 * 6 * 5).to(at::kByte).view({1, 2, 6, 5}) + 1;
   return image.expand({count, 2, 6, 5}).contiguous();
 }
 
@@ -23,7 +23,7 @@ TEST(Augmentation, EveryImageIsAShiftOfItsOriginal) {
   augmentation.shift = 2;
   const Tensor images = make_images(400);
   const Tensor moved = augmentation.apply(images, Rng(1));
-  const Tensor padded = torch::constant_pad_nd(images[0], {2, 2, 2, 2}, 0);
+  const Tensor padded = at::constant_pad_nd(images[0], {2, 2, 2, 2}, 0);
   std::set<std::pair<std::int64_t, std::int64_t>> seen;
   for (std::int64_t i = 0; i < 400; ++i) {
     bool is_found = false;
@@ -48,7 +48,7 @@ TEST(Augmentation, MirrorsHalfOfTheImages) {
   const Tensor mirrored = changed.eq(images.flip(3)).flatten(1).all(1);
   const Tensor same = changed.eq(images).flatten(1).all(1);
   EXPECT_EQ((mirrored.sum() + same.sum()).item<std::int64_t>(), count);
-  const double share = mirrored.to(torch::kDouble).mean().item<double>();
+  const double share = mirrored.to(at::kDouble).mean().item<double>();
   EXPECT_NEAR(share, 0.5, 5 * std::sqrt(0.25 / static_cast<double>(count)));
 }
 

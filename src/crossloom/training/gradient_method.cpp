@@ -112,7 +112,7 @@ double GradientMethod::step(const Batch& batch) {
 
 void GradientMethod::constrain() {
   if (clip_std_ == 0) return;
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   for (StoredProduct& stored : network_->products()) {
     const double limit = clip_std_ * stored.weight.std().item<double>();
     stored.weight.clamp_(-limit, limit);
@@ -139,7 +139,7 @@ TensorMap GradientMethod::state() const {
 }
 
 void GradientMethod::load_state(const TensorMap& state) {
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   Network saved = running_->clone();
   saved.load_weights(without_prefix(state, "network."), "the checkpoint");
   for (std::size_t i = 0; i < saved.products().size(); ++i) {

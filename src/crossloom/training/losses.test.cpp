@@ -13,18 +13,18 @@ StoredProduct product_with(const Tensor& weight) {
 
 /// || W^T W - target I ||_F^2 as it is written.
 double by_definition(const Tensor& w, double target) {
-  return (torch::matmul(w.t(), w) - target * torch::eye(w.size(1))).square().sum().item<double>();
+  return (at::matmul(w.t(), w) - target * at::eye(w.size(1))).square().sum().item<double>();
 }
 
 TEST(Losses, TemperatureDividesTheLogits) {
-  const Tensor logits = torch::randn({7, 4});
-  const Tensor labels = torch::arange(7).remainder(4);
+  const Tensor logits = at::randn({7, 4});
+  const Tensor labels = at::arange(7).remainder(4);
   EXPECT_TRUE(cross_entropy(logits, labels, 4).equal(cross_entropy(logits / 4, labels)));
 }
 
 TEST(Losses, OrthogonalityIsTheWrittenOneForTallAndWideMatrices) {
   for (const auto& sizes : {std::vector<std::int64_t>{5, 9}, {9, 5}, {4, 4}}) {
-    const Tensor w = torch::randn(sizes);
+    const Tensor w = at::randn(sizes);
     const double expected = by_definition(w, 0.7);
     EXPECT_NEAR(orthogonality({product_with(w)}, MatrixOf::kLastTwo, 0.7).item<double>() / expected,
                 1,
@@ -33,7 +33,7 @@ TEST(Losses, OrthogonalityIsTheWrittenOneForTallAndWideMatrices) {
 }
 
 TEST(Losses, OrthogonalityReadsConvolutionsInBothWays) {
-  const Tensor w = torch::randn({6, 2, 3, 3});
+  const Tensor w = at::randn({6, 2, 3, 3});
   double slices = 0;
   for (std::int64_t i = 0; i < 6; ++i) {
     for (std::int64_t j = 0; j < 2; ++j) slices += by_definition(w[i][j], 1);
@@ -47,19 +47,19 @@ TEST(Losses, OrthogonalityReadsConvolutionsInBothWays) {
 }
 
 TEST(Losses, OrthogonalMatricesArePenalisedByNothing) {
-  const Tensor q = std::get<0>(torch::linalg_qr(torch::randn({8, 5}, torch::kDouble)));
+  const Tensor q = std::get<0>(at::linalg_qr(at::randn({8, 5}, at::kDouble)));
   EXPECT_NEAR(
-      orthogonality({product_with(q.to(torch::kFloat) * 2)}, MatrixOf::kLastTwo, 4).item<double>(),
+      orthogonality({product_with(q.to(at::kFloat) * 2)}, MatrixOf::kLastTwo, 4).item<double>(),
       0,
       1e-8);
 }
 
 TEST(Losses, DistillationVanishesForEqualLogitsAndMatchesItsDefinition) {
-  const Tensor student = torch::randn({5, 3}).requires_grad_();
-  const Tensor teacher = torch::randn({5, 3}).requires_grad_();
+  const Tensor student = at::randn({5, 3}).requires_grad_();
+  const Tensor teacher = at::randn({5, 3}).requires_grad_();
   EXPECT_NEAR(distillation(student, student, 2).item<double>(), 0, 1e-6);
-  const Tensor p = torch::softmax(teacher.detach() / 2, 1);
-  const Tensor q = torch::softmax(student.detach() / 2, 1);
+  const Tensor p = at::softmax(teacher.detach() / 2, 1);
+  const Tensor q = at::softmax(student.detach() / 2, 1);
   const double expected = 4 * (p * (p / q).log()).sum(1).mean().item<double>();
   const Tensor loss = distillation(student, teacher, 2);
   EXPECT_NEAR(loss.item<double>(), expected, 1e-5);

@@ -8,7 +8,7 @@ namespace {
 /// Matrix [size, extent] that averages `extent` values in `size` windows, as adaptive average
 /// pooling cuts them: from floor(i extent / size) up to ceil((i + 1) extent / size).
 Tensor averaging(std::int64_t size, std::int64_t extent) {
-  Tensor matrix = torch::zeros({size, extent});
+  Tensor matrix = at::zeros({size, extent});
   for (std::int64_t i = 0; i < size; ++i) {
     const std::int64_t begin = i * extent / size;
     const std::int64_t end = ((i + 1) * extent + size - 1) / size;

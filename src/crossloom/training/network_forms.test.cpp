@@ -33,7 +33,7 @@ TEST(NetworkForms, BatchStatisticsAreThoseOfTheBatchAndReachTheNetwork) {
   following.forward({x}, {}, [&](std::size_t node, const Tensor& y) {
     if (node == norm) normalised = y;
   });
-  EXPECT_TRUE(normalised.mean(0).allclose(torch::zeros({128}), 0, 1e-5));
+  EXPECT_TRUE(normalised.mean(0).allclose(at::zeros({128}), 0, 1e-5));
   const Tensor running = network.weights().at("bn2.running_mean");
   EXPECT_GT(running.abs().max().item<double>(), 0);
   with_batch_statistics(network, 1).forward(x);
@@ -55,7 +55,7 @@ TEST(NetworkForms, ExitsPoolAsAdaptiveAveragePoolingDoes) {
     form.forward({x}, {}, [&](std::size_t node, const Tensor& y) {
       if (node == flat) pooled = y;
     });
-    const Tensor expected = torch::adaptive_avg_pool2d(x.relu(), {size, size}).flatten(1);
+    const Tensor expected = at::adaptive_avg_pool2d(x.relu(), {size, size}).flatten(1);
     EXPECT_TRUE(pooled.allclose(expected, 1e-5, 1e-6)) << size;
   }
 }

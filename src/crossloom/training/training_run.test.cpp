@@ -179,7 +179,7 @@ TEST(TrainingRun, BatchesOfOneImageAreRefusedWithBatchNorm) {
   options.batch_size = 1;
   const auto method = Registry<TrainingMethod>::instance().create("digital");
   const auto start = [&](const char* network) {
-    TrainingRun(*method, {random_network(network, 1), {}, {}, {}, 1}, dataset, options);
+    TrainingRun(*method, {random_network(network, 1), Hardware(), {}, {}, 1}, dataset, options);
   };
   EXPECT_NO_THROW(start("lenet_wu2023"));
   EXPECT_THROW(start("resnet18_cifar10"), ConfigError);

@@ -83,7 +83,7 @@ Tensor WeightNoise::stored(const Tensor& weight) const {
 }
 
 Tensor WeightNoise::error(const Tensor& weight, Rng& rng) const {
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   const double ratio = inner_ratio();
   const double outer = outer_factor(ratio);
   const Tensor w_max = largest(weight);
@@ -92,16 +92,16 @@ Tensor WeightNoise::error(const Tensor& weight, Rng& rng) const {
     noise.mul_(w_max * (factor() * outer));
     if (ratio == 1) return noise;
     const Tensor size = weight.abs() / w_max.clamp_min(1e-30);
-    return noise.mul_(torch::where((size > 0.25) & (size < 0.75), ratio, 1.0));
+    return noise.mul_(at::where((size > 0.25) & (size < 0.75), ratio, 1.0));
   }
   const double top = std::pow(2.0, device_bits) - 1;
   const double full = std::pow(2.0, weight_bits) - 1;
   Tensor code = (weight.abs() * (full / w_max.clamp_min(1e-30))).round();
-  Tensor variance = torch::zeros_like(code);
+  Tensor variance = at::zeros_like(code);
   for (std::int64_t bit = 0; bit < weight_bits; bit += device_bits) {
     const Tensor rest = (code / (top + 1)).floor();
     const Tensor digit = code - rest * (top + 1);
-    const Tensor r = torch::where((digit > 0.5) & (digit < top - 0.5), ratio, 1.0);
+    const Tensor r = at::where((digit > 0.5) & (digit < top - 0.5), ratio, 1.0);
     const double slice = std::pow(4.0, static_cast<double>(bit));
     variance.add_(r.square() + (has_pair ? 1.0 : 0.0), slice);
     code = rest;
@@ -111,8 +111,8 @@ Tensor WeightNoise::error(const Tensor& weight, Rng& rng) const {
 
 Tensor WeightNoise::on_chip(const Tensor& weight, double device_sigma, Rng& rng) const {
   if (device_sigma == 0 && model == Model::kPaper) return weight;
-  Tensor change = device_sigma == 0 ? torch::zeros_like(weight.detach())
-                                    : error(weight, rng).mul_(device_sigma);
+  Tensor change =
+      device_sigma == 0 ? at::zeros_like(weight.detach()) : error(weight, rng).mul_(device_sigma);
   if (model == Model::kPhysical) change.add_(stored(weight) - weight.detach());
   return weight + change;
 }

@@ -1,13 +1,13 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include "crossloom/core/params.h"
 #include "crossloom/core/random.h"
 
 namespace crossloom {
 
-using torch::Tensor;
+using at::Tensor;
 
 /// What programming a weight on a few multi-level devices does to it, as one Gaussian number for
 /// each weight: the price of one noise tensor and no further product.

@@ -11,7 +11,7 @@ constexpr std::int64_t kDraws = 200000;
 
 /// `kDraws` weights of `share` of the largest, which is the first.
 Tensor weights_at(double share, double w_max) {
-  Tensor weight = torch::full({kDraws}, share * w_max);
+  Tensor weight = at::full({kDraws}, share * w_max);
   weight[0] = w_max;
   return weight;
 }
@@ -19,7 +19,7 @@ Tensor weights_at(double share, double w_max) {
 /// Spread of the errors of all weights but the first.
 double spread(const WeightNoise& noise, const Tensor& weight) {
   Rng rng(1);
-  return noise.error(weight, rng).slice(0, 1).to(torch::kDouble).std().item<double>();
+  return noise.error(weight, rng).slice(0, 1).to(at::kDouble).std().item<double>();
 }
 
 // Five standard errors of a standard deviation from kDraws normal numbers.
@@ -91,7 +91,7 @@ TEST(WeightNoise, PhysicalErrsByTheLevelsOfTheDigits) {
 TEST(WeightNoise, PhysicalWeightsAreQuantised) {
   WeightNoise noise;
   noise.model = WeightNoise::Model::kPhysical;
-  const Tensor weight = torch::linspace(-1, 1, 1001);
+  const Tensor weight = at::linspace(-1, 1, 1001);
   const Tensor stored = noise.stored(weight);
   EXPECT_LE((stored - weight).abs().max().item<double>(), 0.5 / 255 + 1e-6);
   const Tensor codes = stored * 255;
@@ -103,8 +103,8 @@ TEST(WeightNoise, GradientGoesStraightToTheWeightAndNotThroughItsMaximum) {
   for (const auto model : {WeightNoise::Model::kPaper, WeightNoise::Model::kPhysical}) {
     WeightNoise noise;
     noise.model = model;
-    const Tensor weight = torch::randn({30, 20}).requires_grad_();
-    const Tensor direction = torch::randn({30, 20});
+    const Tensor weight = at::randn({30, 20}).requires_grad_();
+    const Tensor direction = at::randn({30, 20});
     Rng rng(3);
     (noise.on_chip(weight, 0.2, rng) * direction).sum().backward();
     EXPECT_TRUE(weight.grad().equal(direction));
@@ -113,7 +113,7 @@ TEST(WeightNoise, GradientGoesStraightToTheWeightAndNotThroughItsMaximum) {
 
 TEST(WeightNoise, EveryDrawIsNewAndKeyedByItsStream) {
   const WeightNoise noise;
-  const Tensor weight = torch::ones({100});
+  const Tensor weight = at::ones({100});
   Rng one(1);
   const Tensor first = noise.on_chip(weight, 0.1, one);
   EXPECT_FALSE(noise.on_chip(weight, 0.1, one).equal(first));

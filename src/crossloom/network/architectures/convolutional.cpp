@@ -80,7 +80,7 @@ Network vgg8_qin2023(const std::string& name) {
                 : image_input({3, 32, 32}, {{0.4914, 0.4822, 0.4465}, {0.2470, 0.2435, 0.2616}}));
   if (is_mnist) {
     const std::size_t pads = b.integers("border.pads", {0, 0, 2, 2, 0, 0, 2, 2});
-    const std::size_t black = b.constant("border.value", torch::tensor(-1.0F));
+    const std::size_t black = b.constant("border.value", torch::scalar_tensor(-1.0, torch::kFloat));
     b.apply("border", "Pad", Json::object(), {pads, black});
   }
   std::int64_t channels = is_mnist ? 1 : 3;

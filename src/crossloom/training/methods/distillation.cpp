@@ -33,7 +33,7 @@ class Distillation final : public GradientMethod {
   }
 
   Tensor teach(const Tensor& x) const {
-    const torch::NoGradGuard no_grad;
+    const at::NoGradGuard no_grad;
     if (who_ == Teacher::kStart) return teacher_->forward(x);
     const ChangeWeight exact = [](std::size_t, const Tensor& weight) { return weight; };
     return forward(x, exact, Norms::kBatch)[0];

@@ -131,14 +131,14 @@ class NegativeFeedback final : public GradientMethod {
     const double factor = sign_ == Sign::kMinus ? -beta_ : beta_;
     for (std::size_t n = 0; n < gamma_.size() && beta_ > 0; ++n) {
       const Tensor feedback = is_detached_ ? outputs[n + 1].detach() : outputs[n + 1];
-      logits = torch::add(logits, feedback, factor * gamma_[n]);
+      logits = at::add(logits, feedback, factor * gamma_[n]);
     }
     return cross_entropy(logits, batch.labels, static_cast<double>(gamma_.size() + 1));
   }
 
   void add_variational_passes(std::vector<Tensor>& outputs, const Batch& batch, double sigma) {
     const bool needs_gradient = beta_ > 0 && !is_detached_;
-    const torch::AutoGradMode mode(needs_gradient);
+    const at::AutoGradMode mode(needs_gradient);
     const Norms norms = statistics_ == Statistics::kAll ? Norms::kFollow : Norms::kBatch;
     for (std::size_t n = 0; n < offsets_.size(); ++n) {
       Pass pass{batch.step, static_cast<std::int64_t>(n) + 1, sigma, norms};

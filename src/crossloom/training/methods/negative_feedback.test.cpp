@@ -34,7 +34,7 @@ class NegativeFeedbackTest : public testing::Test {
                                         const Json& values,
                                         double sigma) const {
     auto method = make(name, values);
-    TrainingSetup setup{random_network(kNetwork, 1), {}, {}, {}, 1, 100};
+    TrainingSetup setup{random_network(kNetwork, 1), Hardware(), {}, {}, 1, 100};
     setup.noise.sigma = sigma;
     method->start(setup);
     return method;
@@ -42,9 +42,8 @@ class NegativeFeedbackTest : public testing::Test {
 
   static Batch make_batch(std::int64_t step) {
     const auto seed = static_cast<std::uint64_t>(step);
-    return {Rng(seed).normal({40, 1, 8, 8}),
-            (Rng(seed + 100).uniform({40}) * 10).to(torch::kLong),
-            step};
+    return {
+        Rng(seed).normal({40, 1, 8, 8}), (Rng(seed + 100).uniform({40}) * 10).to(at::kLong), step};
   }
 
   static void run(TrainingMethod& method, std::int64_t first, std::int64_t last) {
@@ -89,8 +88,8 @@ TEST_F(NegativeFeedbackTest, WithoutNoiseAndOffsetsTheLogitsAreOnlyScaled) {
   EXPECT_NEAR(feedback->step(batch), control->step(batch), 1e-5);
   const TensorMap a = feedback->network().weights();
   for (const auto& [name, tensor] : control->network().weights()) {
-    if (name.find("running") == std::string::npos)
-      EXPECT_TRUE(tensor.allclose(a.at(name), 1e-3, 2e-4)) << name;
+    if (name.find("running") != std::string::npos) continue;
+    EXPECT_TRUE(tensor.allclose(a.at(name), 1e-3, 2e-4)) << name;
   }
 }
 

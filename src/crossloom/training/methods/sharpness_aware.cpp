@@ -31,15 +31,15 @@ class SharpnessAware final : public GradientMethod {
     const std::vector<Tensor> before = climb();
     for (const Tensor& tensor : trained()) tensor.mutable_grad() = Tensor();
     loss(batch, Norms::kBatch).backward();
-    const torch::NoGradGuard no_grad;
+    const at::NoGradGuard no_grad;
     for (std::size_t i = 0; i < before.size(); ++i) trained()[i].copy_(before[i]);
     return mean;
   }
 
   /// Moves all weights up their gradient; returns what they were.
   std::vector<Tensor> climb() {
-    const torch::NoGradGuard no_grad;
-    Tensor squares = torch::zeros({});
+    const at::NoGradGuard no_grad;
+    Tensor squares = at::zeros({});
     for (const Tensor& tensor : trained()) squares += tensor.grad().square().sum();
     const double length = squares.sqrt().item<double>();
     std::vector<Tensor> before;
