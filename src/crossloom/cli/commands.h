@@ -16,5 +16,6 @@ void add_inspect_command(CLI::App& app);
 void add_data_command(CLI::App& app);
 void add_plan_command(CLI::App& app);
 void add_report_command(CLI::App& app);
+void add_study_command(CLI::App& app);
 
 }  // namespace crossloom

@@ -26,7 +26,7 @@ int report(const char* message, int code) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::set<std::string> heavy = {"run", "evaluate", "circuit", "plan"};
+  const std::set<std::string> heavy = {"run", "study", "evaluate", "circuit", "plan"};
   const bool computes = argc > 1 && heavy.count(argv[1]) > 0;
   if (computes) crossloom::apply_library_settings(argv);
   CLI::App app("Neural networks on memristor compute-in-memory chips: simulate, train, report.",
@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
   crossloom::add_data_command(app);
   crossloom::add_plan_command(app);
   crossloom::add_report_command(app);
+  crossloom::add_study_command(app);
   try {
     crossloom::catch_interrupts();
     app.parse(argc, argv);

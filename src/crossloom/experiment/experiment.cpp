@@ -4,10 +4,18 @@
 #include "crossloom/core/units.h"
 #include "crossloom/experiment/toml.h"
 #include "crossloom/network/architectures.h"
+#include "crossloom/network/model.h"
 
 namespace crossloom {
 
 Experiment::Experiment() : method_(make_method(method_name)) {}
+
+Network Experiment::first_network() const {
+  if (!weights.empty()) return open_model(network, weights);
+  Network first = make_network(network);
+  first.initialise(Rng(static_cast<std::uint64_t>(seed)).fork(Purpose::kInitialisation));
+  return first;
+}
 
 std::unique_ptr<TrainingMethod> Experiment::make_method(const std::string& which) const {
   auto method = Registry<TrainingMethod>::instance().create(which);
@@ -29,17 +37,20 @@ void Experiment::for_each_section(const VisitSection& visit) {
   };
   section("experiment", [&](ParamList& params) {
     params.add("name", name, "name of the run folder");
-    params.add("data", data, "data set: mnist, synthetic_digits");
+    params.add("data", data, "data set, see `crossloom data`");
     params.add("network", network, "architecture");
+    params.add("weights", weights, "file with the first weights; empty = random");
     params.add("seed", seed, {0, 9e15}, "1", "seed of all random numbers");
     params.add("baselines", baselines, "methods trained beside, for comparison");
   });
   chip.for_each_section(visit);
+  section("noise", [&](ParamList& params) { noise.describe(params); });
   section("training", [&](ParamList& params) {
     params.add("method", method_name, "training method");
     training.describe(params);
   });
   section("method", [&](ParamList& params) { method_->describe(params); });
+  section("variation", [&](ParamList& params) { variation.describe(params); });
   section("transfer", [&](ParamList& params) { transfer.describe(params); });
   section("cost", [&](ParamList& params) { cost.describe(params); });
 }
@@ -62,6 +73,7 @@ void Experiment::assign(const Json& values) {
 
 void Experiment::validate() const {
   chip.hardware.validate();
+  noise.validate();
   const Network architecture = make_network(network);
   for (const StoredProduct& stored : architecture.products()) {
     tile_product(stored.geometry, chip.hardware.array, chip.hardware.mapping.footprint());

@@ -8,6 +8,7 @@
 
 #include "crossloom/evaluation/cost.h"
 #include "crossloom/evaluation/transfer.h"
+#include "crossloom/evaluation/variation.h"
 #include "crossloom/experiment/chip_config.h"
 #include "crossloom/training/training_run.h"
 
@@ -16,8 +17,8 @@ namespace crossloom {
 /// Everything that decides the result of a run: the contents of an experiment file.
 ///
 /// A file is TOML with one table per part: [experiment], [device], [array], [mapping], [dac],
-/// [adc], [training], [method], [transfer], [cost]. Every key is a declared parameter; what a file
-/// leaves out has its default.
+/// [adc], [noise], [training], [method], [variation], [transfer], [cost]. Every key is a declared
+/// parameter; what a file leaves out has its default.
 class Experiment {
  public:
   Experiment();
@@ -25,14 +26,20 @@ class Experiment {
   std::string name = "experiment";
   std::string data = "mnist";
   std::string network = "lenet_wu2023";
+  std::string weights;  // a file; empty: random
   std::int64_t seed = 1;
   std::string method_name = "mixed_precision";
   std::vector<std::string> baselines;
 
   HardwareConfig chip;
+  WeightNoise noise;
   TrainingOptions training;
+  VariationOptions variation;
   TransferOptions transfer;
   OperationCost cost;
+
+  /// The network with the weights that training begins with.
+  Network first_network() const;
 
   /// A new method `method_name`, or baseline, with the values of [method] that it declares.
   std::unique_ptr<TrainingMethod> make_method(const std::string& which) const;

@@ -11,6 +11,7 @@
 #include "crossloom/experiment/chip_picture.h"
 #include "crossloom/experiment/run_folder.h"
 #include "crossloom/network/architectures.h"
+#include "crossloom/training/accuracy.h"
 
 namespace crossloom {
 namespace {
@@ -70,12 +71,15 @@ Training train(const std::string& name,
   Training training;
   training.name = name;
   training.method = experiment.make_method(name);
-  training.run = std::make_unique<TrainingRun>(*training.method,
-                                               make_network(experiment.network),
-                                               experiment.chip.hardware,
-                                               dataset,
-                                               experiment.training,
-                                               static_cast<std::uint64_t>(experiment.seed));
+  training.run =
+      std::make_unique<TrainingRun>(*training.method,
+                                    TrainingSetup{experiment.first_network(),
+                                                  experiment.chip.hardware,
+                                                  {},
+                                                  experiment.noise,
+                                                  static_cast<std::uint64_t>(experiment.seed)},
+                                    dataset,
+                                    experiment.training);
   TrainingRun& run = *training.run;
   if (fs::exists(folder.checkpoint(name))) {
     run.restore(read_safetensors(folder.checkpoint(name)));
@@ -96,10 +100,10 @@ Training train(const std::string& name,
     save(folder, training);
     const EpochRecord& record = run.records().back();
     progress.say(name + ": epoch " + std::to_string(record.epoch) + ", accuracy " +
-                 percent(record.test_accuracy));
+                 percent(record.accuracy));
   }
   write_safetensors(folder.weights(name),
-                    {training.method->network().weights(), {{"network", experiment.network}}});
+                    {training.run->result().weights(), {{"network", experiment.network}}});
   return training;
 }
 
@@ -109,7 +113,7 @@ std::vector<double> transfer_to_chips(const Training& training,
                                       const Dataset& dataset,
                                       const RunFolder& folder,
                                       Progress& progress) {
-  const Network& network = training.method->network();
+  const Network network = training.run->result();
   const std::vector<Tensor> windows = training.method->windows();
   const Transfer transfer{
       network.clone(),
@@ -138,6 +142,65 @@ std::vector<double> transfer_to_chips(const Training& training,
   return accuracies;
 }
 
+/// Measures what `training` learned on chips with errors of the weights, from its file as far as it
+/// goes.
+Json measure_variation(const Training& training,
+                       const Experiment& experiment,
+                       const Dataset& dataset,
+                       const RunFolder& folder,
+                       Progress& progress) {
+  const TrainingSplit split(dataset.train, experiment.training);
+  const Split& held_out = split.validation.labels.size(0) > 0 ? split.validation : split.learned;
+  const std::int64_t all = held_out.labels.size(0);
+  const std::int64_t first =
+      std::max<std::int64_t>(0, all - experiment.variation.temperature_images);
+  VariationTest test(training.run->result(),
+                     experiment.noise,
+                     dataset.test,
+                     {held_out.images.slice(0, first), held_out.labels.slice(0, first)},
+                     experiment.variation,
+                     static_cast<std::uint64_t>(experiment.seed));
+  const fs::path path = folder.path() / "variation" / (training.name + ".safetensors");
+  if (fs::exists(path)) test.restore(read_safetensors(path));
+  auto saved = std::chrono::steady_clock::now();
+  while (!test.is_finished()) {
+    try {
+      test.advance();
+    } catch (const Interrupted&) {
+      write_safetensors(path, test.checkpoint());
+      throw;
+    }
+    progress.step(training.name + " under variation", test.done(), test.num_chips());
+    constexpr double kSaveEvery = 60;  // [s]
+    if (seconds_since(saved) < kSaveEvery && !test.is_finished()) continue;
+    write_safetensors(path, test.checkpoint());
+    saved = std::chrono::steady_clock::now();
+  }
+  Json points = Json::array();
+  for (const VariationPoint& point : test.points()) points.push_back(to_json(point));
+  return points;
+}
+
+/// The accuracy with exact weights, and whether the training collapsed: with and without errors the
+/// network is hardly better than guessing.
+Json judge(const Training& training,
+           const Experiment& experiment,
+           const Dataset& dataset,
+           const Json& points) {
+  const Network network = training.run->result();
+  const double exact = accuracy(
+      network, dataset.test, experiment.variation.test_images, [&](const Tensor& x, std::int64_t) {
+        return network.forward(x);
+      });
+  double best = exact;
+  for (const Json& point : points) {
+    best = std::max(best, point["accuracy"]["mean"].get<double>());
+  }
+  constexpr double kCollapsed = 2;  // times the share of a guess (assumption)
+  return {{"exact_accuracy", exact},
+          {"collapsed", best * static_cast<double>(dataset.num_classes) < kCollapsed}};
+}
+
 std::int64_t num_weights(const Network& network) {
   std::int64_t count = 0;
   for (const StoredProduct& stored : network.products()) count += stored.geometry.num_weights();
@@ -145,11 +208,23 @@ std::int64_t num_weights(const Network& network) {
 }
 
 /// What the summary says of one method.
-Json summarise_training(const Training& training) {
+Json summarise_training(const Training& training, const Dataset& dataset) {
   const auto& records = training.run->records();
-  Json summary = {{"first_epoch_accuracy", records.front().test_accuracy},
-                  {"accuracy", records.back().test_accuracy},
-                  {"loss", records.back().loss}};
+  if (records.empty()) {
+    const auto predict = [&](const Tensor& x, std::int64_t first_image) {
+      return training.method->predict(x, 0, first_image);
+    };
+    return {{"accuracy", accuracy(training.method->network(), dataset.test, 0, predict)},
+            {"accuracy_on", "test"}};
+  }
+  const auto best = static_cast<std::size_t>(training.run->best_epoch());
+  Json summary = {{"first_epoch_accuracy", records.front().accuracy},
+                  {"accuracy", records[best].accuracy},
+                  {"accuracy_on", training.run->has_validation() ? "validation" : "test"},
+                  {"best_epoch", best},
+                  {"loss", records.back().loss},
+                  {"steps", training.run->num_steps()},
+                  {"forwards_per_step", training.method->forwards_per_step()}};
   const Chip* chip = training.method->chip();
   if (chip == nullptr) return summary;
   double updates = 0;
@@ -205,8 +280,23 @@ Json run_experiment(Experiment& experiment, const RunOptions& options, Progress&
   for (const std::string& name : names) {
     const auto since = std::chrono::steady_clock::now();
     trainings.push_back(train(name, experiment, dataset, folder, progress));
-    summary["training"][name] = summarise_training(trainings.back());
+    summary["training"][name] = summarise_training(trainings.back(), dataset);
     note_time("training " + name, since);
+  }
+
+  for (const Training& training : trainings) {
+    if (experiment.variation.chips == 0) break;
+    const auto since = std::chrono::steady_clock::now();
+    Json& measured = summary["evaluation"][training.name];
+    measured = {{"axis", "sigma"}, {"label", "device error"}};
+    measured["points"] = measure_variation(training, experiment, dataset, folder, progress);
+    measured.update(judge(training, experiment, dataset, measured["points"]));
+    for (const Json& point : measured["points"]) {
+      progress.say(training.name + " at a device error of " + point["x"].dump() + ": " +
+                   percent(point["accuracy"]["mean"].get<double>()) + " +- " +
+                   percent(point["accuracy"]["std"].get<double>()));
+    }
+    note_time("variation " + training.name, since);
   }
 
   for (const Training& training : trainings) {

@@ -32,7 +32,7 @@ RunFolder::RunFolder(fs::path path, Experiment& experiment, bool may_resume)
   lock_ = ::open((path_ / ".lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644);
   if (lock_ < 0 || ::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
     if (lock_ >= 0) ::close(lock_);
-    throw ConfigError(
+    throw FolderInUse(
         "the run folder " + path_.string() +
         " is in use (another process writes there); wait for it, or give another --out");
   }

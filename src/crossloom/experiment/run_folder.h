@@ -8,6 +8,11 @@
 
 namespace crossloom {
 
+/// Another process writes into the folder.
+class FolderInUse : public ConfigError {
+  using ConfigError::ConfigError;
+};
+
 /// The folder that a run leaves behind.
 ///
 ///   config.toml      every parameter as resolved         parameters.json  the same for the report
@@ -15,13 +20,15 @@ namespace crossloom {
 ///   summary.json     the result; the same for the same seed and number of threads
 ///   chip.json        what the report draws of the chip    timing.json      seconds, which do vary
 ///   checkpoints/     METHOD.safetensors                   weights/         METHOD.safetensors
+///   variation/       METHOD.safetensors: accuracies and sums over chips with errors of the weights
 ///   report.html
 ///
 /// Every file is written whole or not at all; only transfer.jsonl grows by lines.
 class RunFolder {
  public:
   /// Opens `path` for `experiment`. A new folder is made. An existing run is refused unless
-  /// `may_resume`; then its experiment must be the same. Locks the folder against a second process.
+  /// `may_resume`; then its experiment must be the same. Locks the folder against a second process:
+  /// throws `FolderInUse` then.
   RunFolder(std::filesystem::path path, Experiment& experiment, bool may_resume);
   ~RunFolder();
   RunFolder(const RunFolder&) = delete;

@@ -184,5 +184,56 @@ INSTANTIATE_TEST_SUITE_P(Networks,
                                          "resnet56_cifar10",
                                          "squeezenet1_1"));
 
+TEST(Operator, BatchNormInTrainingUsesTheBatchAndMovesTheRunningStatistics) {
+  const Tensor x = at::tensor({1.0F, 3.0F, 2.0F, 6.0F}).view({2, 2});
+  const Tensor mean = at::zeros({2});
+  const Tensor var = at::ones({2});
+  const Operator norm("BatchNormalization",
+                      {{"training_mode", 1}, {"momentum", 0.75}, {"epsilon", 0.0}});
+  const Tensor y = norm.apply({x, at::ones({2}), at::zeros({2}), mean, var});
+  EXPECT_TRUE(y.allclose(at::tensor({-1.0F, -1.0F, 1.0F, 1.0F}).view({2, 2})));
+  EXPECT_TRUE(mean.allclose(at::tensor({0.25F * 1.5F, 0.25F * 4.5F})));
+  // The running variance takes the unbiased one: 0.5 and 4.5.
+  EXPECT_TRUE(var.allclose(at::tensor({0.75F + 0.25F * 0.5F, 0.75F + 0.25F * 4.5F})));
+  const Operator still("BatchNormalization", {{"training_mode", 1}, {"momentum", 1.0}});
+  still.apply({x * 9, at::ones({2}), at::zeros({2}), mean, var});
+  EXPECT_TRUE(mean.allclose(at::tensor({0.25F * 1.5F, 0.25F * 4.5F})));
+}
+
+TEST(Operator, MaxPoolIsTheSameWithAndWithoutGradient) {
+  const Json windows[] = {{{"kernel_shape", {2, 2}}, {"strides", {2, 2}}},
+                          {{"kernel_shape", {3, 3}}, {"strides", {2, 2}}, {"pads", {1, 1, 1, 1}}},
+                          {{"kernel_shape", {3, 2}}, {"strides", {1, 3}}, {"pads", {0, 1, 2, 0}}},
+                          {{"kernel_shape", {2, 2}}, {"strides", {2, 1}}, {"dilations", {2, 3}}},
+                          {{"kernel_shape", {3, 3}}, {"strides", {2, 2}}, {"ceil_mode", 1}}};
+  const Tensor x = Rng(1).normal({2, 3, 9, 12});
+  for (const Json& window : windows) {
+    const Operator pool("MaxPool", window);
+    const Tensor with_gradient = pool.apply({x.clone().requires_grad_()});
+    EXPECT_TRUE(pool.apply({x}).equal(with_gradient.detach())) << window;
+  }
+  EXPECT_ANY_THROW(Operator("MaxPool", windows[0]).apply({Rng(1).normal({1, 1, 1, 1})}));
+}
+
+TEST(Architectures, NarrowFormsHaveAQuarterOfTheChannels) {
+  const auto count = [](const char* name) {
+    std::int64_t weights = 0;
+    const Network network = make_network(name);
+    for (const StoredProduct& stored : network.products()) weights += stored.geometry.num_weights();
+    return weights;
+  };
+  // 64-128-256-256-512-512 with 3 x 3 kernels, 8192-1024-10
+  const std::int64_t full =
+      9 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 256 + 256 * 512 + 512 * 512) + 8192 * 1024 +
+      1024 * 10;
+  const std::int64_t quarter =
+      9 * (3 * 16 + 16 * 32 + 32 * 64 + 64 * 64 + 64 * 128 + 128 * 128) + 2048 * 256 + 256 * 10;
+  EXPECT_EQ(count("vgg8_qin2023_cifar10"), full);
+  EXPECT_EQ(count("vgg8_qin2023_quarter_cifar10"), quarter);
+  EXPECT_EQ(count("vgg8_qin2023_quarter_mnist"), quarter - 9 * 2 * 16);
+  EXPECT_EQ(count("mlp_digits"), 64 * 128 + 128 * 128 + 128 * 64 + 64 * 10);
+  EXPECT_EQ(make_network("resnet18_quarter_cifar10").products().back().geometry.in_channels, 128);
+}
+
 }  // namespace
 }  // namespace crossloom

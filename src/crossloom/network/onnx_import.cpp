@@ -159,6 +159,11 @@ class Emitter {
 
   void add(const OnnxNode& node) {
     if (node.kind == "BatchNormalization") {
+      if (node.attributes.value("training_mode", 0) != 0) {
+        throw ConfigError(
+            "BatchNormalization in training mode (its output would depend on the batch); export "
+            "the network in evaluation mode");
+      }
       statistics_.insert(node.inputs.begin() + 3, node.inputs.end());
     }
     const auto product = find_product(node, graph_.constants);

@@ -54,8 +54,10 @@ Json headline(const Results& results) {
       std::to_string(results.summary.at("data").at("test_images").get<std::int64_t>()) +
       " test images";
   for (const auto& item : training.items()) {
-    cards.push_back(
-        card(title_of(item.key()), percent(item.value().at("accuracy").get<double>()), images));
+    const bool is_held_out = item.value().value("accuracy_on", "") == "validation";
+    cards.push_back(card(title_of(item.key()),
+                         percent(item.value().at("accuracy").get<double>()),
+                         is_held_out ? "images held out of the training" : images));
   }
   const Json& main = training.at(results.method());
   if (main.contains("updates_per_weight")) {
@@ -127,11 +129,8 @@ Json updates_chart(const Results& results) {
 
 Json training_section(const Results& results) {
   Json charts = Json::array();
-  charts.push_back(epochs_chart(results,
-                                "Test accuracy",
-                                "test_accuracy",
-                                100,
-                                {{"label", "accuracy"}, {"unit", "%"}, {"max", 100}}));
+  charts.push_back(epochs_chart(
+      results, "Accuracy", "accuracy", 100, {{"label", "accuracy"}, {"unit", "%"}, {"max", 100}}));
   charts.push_back(epochs_chart(
       results, "Training loss", "loss", 1, {{"label", "cross entropy"}, {"scale", "log"}}));
   if (!results.chip.is_null()) charts.push_back(updates_chart(results));
@@ -204,6 +203,57 @@ Json chip_section(const Results& results) {
           {"text",
            "Conductances of the crossbars when training ended, errors of programming included."},
           {"charts", charts}};
+}
+
+Json variation_section(const Results& results) {
+  Json series = Json::array();
+  Json rows = Json::array();
+  for (const auto& item : results.summary.at("evaluation").items()) {
+    Json line = {{"name", title_of(item.key())}};
+    for (const Json& point : item.value().at("points")) {
+      const Json& s = point.at("accuracy");
+      const double mean = s.at("mean").get<double>();
+      const double ci95 = s.at("ci95").get<double>();
+      line["x"].push_back(point.at("x"));
+      line["y"].push_back(100 * mean);
+      line["low"].push_back(100 * (mean - ci95));
+      line["high"].push_back(100 * (mean + ci95));
+      const Json& calibrated = point.at("calibrated");
+      rows.push_back({title_of(item.key()),
+                      format_quantity(point.at("x").get<double>(), "1", 3),
+                      std::to_string(s.at("count").get<std::int64_t>()),
+                      percent(mean),
+                      percent(s.at("std").get<double>()),
+                      "+- " + percent(ci95),
+                      percent(calibrated.at("confidence").get<double>()),
+                      percent(calibrated.at("calibration_error").get<double>()),
+                      fixed(calibrated.at("expected_kl").get<double>(), 4)});
+    }
+    series.push_back(line);
+  }
+  Json columns = {{{"label", "Trained by"}}};
+  for (const char* label : {"Device error",
+                            "Chips",
+                            "Mean",
+                            "Standard deviation",
+                            "95 % interval of the mean",
+                            "Confidence",
+                            "Calibration error",
+                            "Expected KL"}) {
+    columns.push_back({{"label", label}, {"align", "right"}});
+  }
+  return {{"title", "Chips whose weights err"},
+          {"text",
+           "Every chip draws the errors of its weights once and keeps them for all images. "
+           "Confidence is that at the temperature which fits best on images outside the test."},
+          {"charts",
+           {{{"kind", "line"},
+             {"title", "Accuracy, mean over chips"},
+             {"note", "Bands are the 95 % interval of the mean."},
+             {"x", {{"label", "device error"}}},
+             {"y", {{"label", "accuracy"}, {"unit", "%"}}},
+             {"series", series}}}},
+          {"tables", {{{"title", "By device error"}, {"columns", columns}, {"rows", rows}}}}};
 }
 
 Json transfer_section(const Results& results) {
@@ -286,6 +336,7 @@ Json report_data(const fs::path& folder) {
     sections.push_back(wear_section(results));
     sections.push_back(chip_section(results));
   }
+  if (results.summary.contains("evaluation")) sections.push_back(variation_section(results));
   if (results.summary.contains("transfer")) sections.push_back(transfer_section(results));
   sections.push_back(cost_section(results));
   const Json& summary = results.summary;

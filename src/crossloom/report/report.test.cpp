@@ -70,9 +70,9 @@ class Report : public testing::Test {
     put("timing.json", {{"total", 61.0}});
     write_file(
         folder_ / "metrics.jsonl",
-        R"({"method":"mixed_precision","epoch":0,"test_accuracy":0.9,"loss":1.0,"num_updates":[7]})"
+        R"({"method":"mixed_precision","epoch":0,"accuracy":0.9,"loss":1.0,"num_updates":[7]})"
         "\n"
-        R"({"method":"digital","epoch":0,"test_accuracy":0.95,"loss":0.5,"num_updates":[]})"
+        R"({"method":"digital","epoch":0,"accuracy":0.95,"loss":0.5,"num_updates":[]})"
         "\n");
     write_file(folder_ / "transfer.jsonl",
                "{\"method\":\"digital\",\"chip\":1,\"accuracy\":0.93}\n");

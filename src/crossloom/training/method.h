@@ -3,6 +3,7 @@
 #include "crossloom/core/registry.h"
 #include "crossloom/network/chip.h"
 #include "crossloom/training/optimiser.h"
+#include "crossloom/training/weight_noise.h"
 
 namespace crossloom {
 
@@ -13,8 +14,18 @@ struct Batch {
   std::int64_t step = 0;  // number of the batch since the start
 };
 
+/// What a method is given to train.
+struct TrainingSetup {
+  Network network;  // with its first weights; not changed
+  Hardware hardware;
+  OptimiserOptions optimiser;
+  WeightNoise noise;  // of the chips that the network is meant for
+  std::uint64_t seed = 0;
+  std::int64_t num_steps = 0;  // of the whole training
+};
+
 /// A way of training a network, on a chip or not. One file under `methods/` each, registered by
-/// name.
+/// name; those that go down a gradient are compositions of parts (`GradientMethod`).
 ///
 /// All randomness is keyed by the seed given to `start` and the number of the step, so that a
 /// method put back by `load_state` goes on to the bit.
@@ -25,22 +36,23 @@ class TrainingMethod {
   /// Declare the parameters of this method.
   virtual void describe(ParamList& params) = 0;
 
-  /// Takes `network` with its first weights; called once, before anything else.
-  virtual void start(const Network& network,
-                     const Hardware& hardware,
-                     const OptimiserOptions& optimiser,
-                     std::uint64_t seed) = 0;
+  /// Called once, before anything else.
+  virtual void start(const TrainingSetup& setup) = 0;
 
   /// Learns from one mini-batch; returns its mean loss.
   virtual double step(const Batch& batch) = 0;
 
-  /// Logits as the trained thing, chip or network, gives them now.
+  /// Logits as the trained thing, chip or network, gives them now. Passes differ in what is drawn
+  /// anew: the read noise of a chip, or the errors of a chip that the network is programmed on.
   virtual Tensor predict(const Tensor& x, std::uint64_t pass, std::int64_t first_image) = 0;
 
   virtual void set_learning_rate(double learning_rate) = 0;
 
   /// The digital side: weights as the method believes them to be, biases, scales.
   virtual const Network& network() const = 0;
+
+  /// Forward passes of a step, the measure of its cost.
+  virtual std::int64_t forwards_per_step() const { return 1; }
 
   /// The chip that learns; null when there is none.
   virtual const Chip* chip() const { return nullptr; }

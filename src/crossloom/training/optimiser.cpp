@@ -32,12 +32,18 @@ void OptimiserOptions::describe(ParamList& params) {
              "1",
              "decay of weights, not of biases and scales (assumption: PyTorch's default)");
   params.add("momentum", momentum, {0, 0.9999}, "1", "sgd: momentum");
+  params.add(
+      "max_gradient_norm",
+      max_gradient_norm,
+      {0, 1e6},
+      "1",
+      "gradients that are longer, over all weights together, are shortened to it; 0 = never");
 }
 
 Optimiser::Optimiser(const OptimiserOptions& options,
                      std::vector<Tensor> decaying,
                      std::vector<Tensor> others)
-    : rule_(options.rule) {
+    : rule_(options.rule), max_gradient_norm_(options.max_gradient_norm) {
   tensors_ = decaying;
   tensors_.insert(tensors_.end(), others.begin(), others.end());
   if (rule_ == OptimiserOptions::Rule::kAdamW) {
@@ -66,6 +72,7 @@ Optimiser::Optimiser(const OptimiserOptions& options,
 Optimiser::~Optimiser() = default;
 
 void Optimiser::step() {
+  if (max_gradient_norm_ > 0) torch::nn::utils::clip_grad_norm_(tensors_, max_gradient_norm_);
   optimiser_->step();
 }
 

@@ -23,6 +23,7 @@ struct OptimiserOptions {
   double learning_rate = 0.004;
   double weight_decay = 0.01;
   double momentum = 0.9;
+  double max_gradient_norm = 0;  // 0: gradients are taken as they are
 
   void describe(ParamList& params);
 };
@@ -46,6 +47,7 @@ class Optimiser {
 
  private:
   OptimiserOptions::Rule rule_;
+  double max_gradient_norm_;
   std::vector<Tensor> tensors_;
   std::unique_ptr<torch::optim::Optimizer> optimiser_;
 };

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "crossloom/data/dataset.h"
+#include "crossloom/network/architectures.h"
 
 namespace crossloom {
 
@@ -15,6 +16,13 @@ inline Split make_squares(std::int64_t n) {
     split.images[i][0].slice(0, row, row + 5).slice(1, col, col + 5) = 255;
   }
   return split;
+}
+
+/// The architecture `name` with the random weights that a run of `seed` begins with.
+inline Network random_network(const std::string& name, std::uint64_t seed) {
+  Network network = make_network(name);
+  network.initialise(Rng(seed).fork(Purpose::kInitialisation));
+  return network;
 }
 
 }  // namespace crossloom

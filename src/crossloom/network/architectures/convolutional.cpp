@@ -51,6 +51,58 @@ Network mlp(const std::string& name) {
   return std::move(b).network();
 }
 
+/// 64-128-128-64-10 with batch normalisation, for the 8 x 8 digits.
+/// Source: the toy network that negative feedback was looked into with.
+Network mlp_digits(const std::string& name) {
+  Builder b(name, image_input({1, 8, 8}, {{0.5}, {0.5}}));
+  b.apply("flatten", "Flatten");
+  std::int64_t inputs = 64;
+  int layer = 1;
+  for (const std::int64_t width : {128, 128, 64}) {
+    const std::string number = std::to_string(layer++);
+    b.linear("fc" + number, inputs, width);
+    b.batch_norm("bn" + number, width);
+    b.apply("relu" + number, "Relu");
+    inputs = width;
+  }
+  b.linear("fc4", inputs, 10);
+  return std::move(b).network();
+}
+
+/// VGG-8 with batch normalisation: 64-128-P-256-256-P-512-512-P-FC1024-FC10, widths divided by
+/// `narrowing`. MNIST is brought to 32 x 32 by a black border (the published code resizes it).
+/// Source: arXiv:2305.14561 and its code.
+template <bool is_mnist, std::int64_t narrowing>
+Network vgg8_qin2023(const std::string& name) {
+  Builder b(name,
+            is_mnist
+                ? image_input({1, 28, 28}, {{0.5}, {0.5}})
+                : image_input({3, 32, 32}, {{0.4914, 0.4822, 0.4465}, {0.2470, 0.2435, 0.2616}}));
+  if (is_mnist) {
+    const std::size_t pads = b.integers("border.pads", {0, 0, 2, 2, 0, 0, 2, 2});
+    const std::size_t black = b.constant("border.value", at::scalar_tensor(-1.0, at::kFloat));
+    b.apply("border", "Pad", Json::object(), {pads, black});
+  }
+  std::int64_t channels = is_mnist ? 1 : 3;
+  int layer = 1;
+  for (const std::int64_t width : {64, 128, 256, 256, 512, 512}) {
+    const std::string number = std::to_string(layer);
+    b.conv("conv" + number,
+           ProductGeometry::conv(channels, width / narrowing, 3, 1, 1),
+           /*has_bias=*/false);
+    b.batch_norm("bn" + number, width / narrowing);
+    b.apply("relu" + number, "Relu");
+    if (layer % 2 == 0) b.max_pool("pool" + std::to_string(layer / 2), 2, 2);
+    channels = width / narrowing;
+    ++layer;
+  }
+  b.apply("flatten", "Flatten");
+  b.linear("fc1", 16 * channels, 1024 / narrowing);
+  b.apply("relu7", "Relu");
+  b.linear("fc2", 1024 / narrowing, 10);
+  return std::move(b).network();
+}
+
 /// VGG-8: 32-32-P-64-64-P-128-128-P-FC128-FC10, 549 984 weights.
 /// Source: arXiv:2305.14547, layers pinned by its Table 2.
 Network vgg8(const std::string& name) {
@@ -78,7 +130,12 @@ void add_convolutional(Table& table) {
   table["lenet_wu2023"] = lenet_wu2023;
   table["lenet5_mnist"] = lenet5;
   table["mlp_mnist"] = mlp;
+  table["mlp_digits"] = mlp_digits;
   table["vgg8_cifar10"] = vgg8;
+  table["vgg8_qin2023_cifar10"] = vgg8_qin2023<false, 1>;
+  table["vgg8_qin2023_quarter_cifar10"] = vgg8_qin2023<false, 4>;
+  table["vgg8_qin2023_mnist"] = vgg8_qin2023<true, 1>;
+  table["vgg8_qin2023_quarter_mnist"] = vgg8_qin2023<true, 4>;
 }
 
 }  // namespace crossloom::architectures

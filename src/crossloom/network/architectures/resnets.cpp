@@ -109,10 +109,13 @@ Network cifar_resnet(const std::string& name, std::int64_t depth, Shortcut kind)
 }
 
 /// The four stages of a ResNet for ImageNet.
-void imagenet_stages(Builder& b, const Sizes& blocks, std::int64_t expansion) {
-  std::int64_t channels = 64;
+void imagenet_stages(Builder& b,
+                     const Sizes& blocks,
+                     std::int64_t expansion,
+                     std::int64_t first_width = 64) {
+  std::int64_t channels = first_width;
   for (std::size_t stage = 1; stage <= blocks.size(); ++stage) {
-    const std::int64_t width = std::int64_t{32} << stage;
+    const std::int64_t width = first_width << (stage - 1);
     for (std::int64_t i = 0; i < blocks[stage - 1]; ++i) {
       const Block block = {
           block_name(stage, i), channels, width, width * expansion, stage > 1 && i == 0 ? 2 : 1};
@@ -126,14 +129,15 @@ void imagenet_stages(Builder& b, const Sizes& blocks, std::int64_t expansion) {
   }
 }
 
-/// ResNet-18 for 32 x 32 images: a 3 x 3 stem without pooling.
+/// ResNet-18 for 32 x 32 images: a 3 x 3 stem without pooling, and `width` channels behind it.
+template <std::int64_t width>
 Network resnet18_cifar10(const std::string& name) {
   Builder b(name, image_input({3, 32, 32}, {{0, 0, 0}, {1, 1, 1}}));
-  conv_and_norm(b, "conv1", "bn1", ProductGeometry::conv(3, 64, 3, 1, 1));
+  conv_and_norm(b, "conv1", "bn1", ProductGeometry::conv(3, width, 3, 1, 1));
   b.apply("relu1", "Relu");
-  imagenet_stages(b, {2, 2, 2, 2}, 1);
+  imagenet_stages(b, {2, 2, 2, 2}, 1, width);
   b.global_average("average");
-  b.linear("fc", 512, 10);
+  b.linear("fc", 8 * width, 10);
   return std::move(b).network();
 }
 
@@ -165,7 +169,8 @@ void add_resnets(Table& table) {
   table["resnet32_cifar10_projected"] = cifar_resnet<32, Shortcut::kProjected>;
   table["resnet44_cifar10_projected"] = cifar_resnet<44, Shortcut::kProjected>;
   table["resnet56_cifar10_projected"] = cifar_resnet<56, Shortcut::kProjected>;
-  table["resnet18_cifar10"] = resnet18_cifar10;
+  table["resnet18_cifar10"] = resnet18_cifar10<64>;
+  table["resnet18_quarter_cifar10"] = resnet18_cifar10<16>;
   table["resnet18"] = [](const std::string& name) {
     return imagenet_resnet(name, {2, 2, 2, 2}, 1);
   };

@@ -7,15 +7,13 @@ void add_normalisation(Table& table) {
   table["BatchNormalization"] = {
       5, 5, Sign::kAny, [](Attributes& attributes) -> Compute {
         const double epsilon = attributes.real("epsilon", 1e-5);
-        attributes.real("momentum", 0.9);
-        if (attributes.integer("training_mode", 0) != 0) {
-          throw ConfigError(
-              "BatchNormalization in training mode (its output would depend on the batch); export "
-              "the network in evaluation mode");
-        }
+        const double momentum = attributes.real("momentum", 0.9);
+        // In training mode the mean and variance of the batch are used, and those given, which
+        // keep `momentum` of themselves, are changed in place.
+        const bool is_training = attributes.integer("training_mode", 0) != 0;
         return [=](const OperatorInputs& in) {
           return at::batch_norm(
-              in[0], in[1], in[2], in[3], in[4], /*training=*/false, 0.1, epsilon, false);
+              in[0], in[1], in[2], in[3], in[4], is_training, 1 - momentum, epsilon, false);
         };
       }};
   table["InstanceNormalization"] = {3, 3, Sign::kAny, [](Attributes& attributes) -> Compute {

@@ -32,15 +32,11 @@ class MixedPrecision : public TrainingMethod {
     describe_common(params);
   }
 
-  void start(const Network& network,
-             const Hardware& hardware,
-             const OptimiserOptions& optimiser,
-             std::uint64_t seed) override {
-    network_ = std::make_unique<Network>(network.clone());
-    network_->initialise(Rng(seed).fork(Purpose::kInitialisation));
+  void start(const TrainingSetup& setup) override {
+    network_ = std::make_unique<Network>(setup.network.clone());
     chip_ = std::make_unique<Chip>(
-        *network_, hardware, windows_of(network_->products().size()), seed, 0);
-    seed_ = seed;
+        *network_, setup.hardware, windows_of(network_->products().size()), setup.seed, 0);
+    seed_ = setup.seed;
     if (first_ == First::kProgrammed) chip_->program(*network_);
     for (const StoredProduct& stored : network_->products()) {
       sums_.push_back(stored.weight.clone());
@@ -53,7 +49,7 @@ class MixedPrecision : public TrainingMethod {
       others.push_back(stored.bias.requires_grad_());
       if (scale_ == Scale::kTrained) others.push_back(stored.log_scale.requires_grad_());
     }
-    optimiser_ = std::make_unique<Optimiser>(optimiser, sums_, others);
+    optimiser_ = std::make_unique<Optimiser>(setup.optimiser, sums_, others);
     num_updates_.assign(network_->products().size(), 0);
   }
 

@@ -31,7 +31,7 @@ class MixedPrecisionTest : public testing::Test {
     ParamList params;
     method->describe(params);
     params.assign(values);
-    method->start(make_network("lenet_wu2023"), hardware_, optimiser_, 1);
+    method->start({random_network("lenet_wu2023", 1), hardware_, optimiser_, {}, 1});
     return method;
   }
 

@@ -1,0 +1,295 @@
+#include "crossloom/evaluation/variation.h"
+
+#include <algorithm>
+
+#include <ATen/Parallel.h>
+
+#include "crossloom/core/interrupt.h"
+#include "crossloom/training/method.h"
+#include "crossloom/training/network_forms.h"
+
+namespace crossloom {
+namespace {
+
+// Images computed at once: their activations stay in the cache of one core.
+constexpr std::int64_t kBatch = 100;
+constexpr std::int64_t kTemperatureDraws = 5;
+// Chips that temperatures are fitted on, apart from those measured (1, 2, …).
+constexpr std::uint64_t kTemperatureChips = std::uint64_t{1} << 40;
+// Outputs of the first product are kept for all images up to this size.
+constexpr std::int64_t kMostKept = 256 << 20;  // [B]
+
+/// Whether only the first product reads the (only) input.
+bool has_stem(const Network& network) {
+  std::int64_t readers = 0;
+  for (const Node& node : network.nodes()) {
+    readers += std::count(node.inputs.begin(), node.inputs.end(), std::size_t{0});
+  }
+  const std::size_t first = network.product_node(0);
+  return network.inputs().size() == 1 && network.nodes()[0].is_input() && readers == 1 &&
+         network.nodes()[first].inputs[0] == 0;
+}
+
+/// What is behind the first product of `network`, whose output is its input.
+Network behind_stem(const Network& network) {
+  Network rest(network.name());
+  std::vector<std::size_t> moved(network.nodes().size(), kNoInput);
+  for (std::size_t i = 0; i < network.nodes().size(); ++i) {
+    const Node& node = network.nodes()[i];
+    if (node.is_input()) continue;
+    std::vector<std::size_t> inputs;
+    for (const std::size_t input : node.inputs) {
+      inputs.push_back(input == kNoInput ? kNoInput : moved[input]);
+    }
+    if (node.product == 0) {
+      moved[i] = rest.add_input(network.inputs()[0]);
+    } else if (node.product > 0) {
+      const StoredProduct& stored = network.products()[static_cast<std::size_t>(node.product)];
+      moved[i] = rest.add_product(node.name, inputs[0], stored.geometry, stored.has_bias);
+      rest.products().back() = stored;
+    } else if (node.parameter >= 0) {
+      const Parameter& parameter = network.parameters()[static_cast<std::size_t>(node.parameter)];
+      moved[i] = rest.add_parameter(node.name, parameter.value, parameter.is_trainable);
+    } else {
+      moved[i] = rest.add_operator(node.name, inputs, node.op);
+    }
+  }
+  for (const std::size_t output : network.outputs()) rest.add_output(moved[output]);
+  return rest;
+}
+
+Network folded(const Network& network) {
+  return has_batch_norm(network) ? fold_batch_norm(network) : network;
+}
+
+Tensor stem(const Network& network, const Tensor& weight, const Tensor& x, bool has_bias) {
+  const StoredProduct& first = network.products()[0];
+  return digital_product(x, weight, first.geometry, has_bias ? first.bias : Tensor());
+}
+
+std::vector<double> values_of(const Tensor& tensor) {
+  const Tensor values = tensor.to(at::kDouble).contiguous();
+  return {values.data_ptr<double>(), values.data_ptr<double>() + values.numel()};
+}
+
+}  // namespace
+
+/// Logits of a network on single chips.
+class VariationTest::Chips {
+ public:
+  Chips(const Network& network, const WeightNoise& noise, std::uint64_t seed)
+      : network_(network.clone()), noise_(noise), seed_(seed), exact_(at_sigma(0, {})) {
+    is_split_ = has_stem(exact_);
+  }
+
+  const Network& network() const { return network_; }
+
+  /// Logits [N, classes] of chip `number` for `images`, one tensor for each of `sigmas`.
+  std::vector<Tensor> logits(std::uint64_t number,
+                             const std::vector<double>& sigmas,
+                             const Tensor& images) const {
+    const at::NoGradGuard no_grad;
+    const std::vector<Tensor> errors = errors_of(number);
+    std::vector<Network> networks;
+    for (const double sigma : sigmas) networks.push_back(at_sigma(sigma, errors));
+    const bool is_shared = is_split_ && sigmas.size() > 1;
+    std::vector<Network> rests;
+    Tensor error_of_stem;
+    if (is_shared) {
+      // What one unit of the device error adds to the first weight, normalisation folded in.
+      error_of_stem = at_sigma(1, errors).products()[0].weight - exact_.products()[0].weight;
+      for (const Network& noisy : networks) rests.push_back(behind_stem(noisy));
+    }
+    std::vector<std::vector<Tensor>> parts(sigmas.size());
+    for (std::int64_t first = 0; first < images.size(0); first += kBatch) {
+      throw_if_interrupted();
+      const Tensor x = network_.prepare(images.slice(0, first, first + kBatch));
+      if (!is_shared) {
+        for (std::size_t s = 0; s < sigmas.size(); ++s) parts[s].push_back(networks[s].forward(x));
+        continue;
+      }
+      const Tensor a = exact_stem(first, x);
+      const Tensor b = stem(exact_, error_of_stem, x, /*has_bias=*/false);
+      for (std::size_t s = 0; s < sigmas.size(); ++s) {
+        parts[s].push_back(rests[s].forward(at::add(a, b, sigmas[s])));
+      }
+    }
+    std::vector<Tensor> all;
+    for (const std::vector<Tensor>& part : parts) all.push_back(at::cat(part));
+    return all;
+  }
+
+  /// Keeps the outputs of the first product for `images` when they are not too large.
+  void keep_stem(const Tensor& images) {
+    if (!is_split_) return;
+    const at::NoGradGuard no_grad;
+    const std::int64_t count = images.size(0);
+    const Tensor one = exact_stem(0, network_.prepare(images.slice(0, 0, 1)));
+    if (one.numel() * count * std::int64_t{sizeof(float)} > kMostKept) return;
+    std::vector<Tensor> kept;
+    for (std::int64_t first = 0; first < count; first += kBatch) {
+      kept.push_back(exact_stem(first, network_.prepare(images.slice(0, first, first + kBatch))));
+    }
+    kept_stems_ = kept;
+  }
+
+  void forget_stem() { kept_stems_.clear(); }
+
+ private:
+  std::vector<Tensor> errors_of(std::uint64_t number) const {
+    std::vector<Tensor> errors;
+    for (std::size_t i = 0; i < network_.products().size(); ++i) {
+      Rng rng = stream(seed_, {number, i, 0}, Purpose::kVariation);
+      errors.push_back(noise_.error(network_.products()[i].weight, rng));
+    }
+    return errors;
+  }
+
+  Network at_sigma(double sigma, const std::vector<Tensor>& errors) const {
+    return folded(with_weights(network_, [&](std::size_t i, const Tensor& weight) {
+      const Tensor stored = noise_.stored(weight);
+      return sigma == 0 ? stored : at::add(stored, errors[i], sigma);
+    }));
+  }
+
+  Tensor exact_stem(std::int64_t first_image, const Tensor& x) const {
+    const auto block = static_cast<std::size_t>(first_image / kBatch);
+    return block < kept_stems_.size()
+               ? kept_stems_[block]
+               : stem(exact_, exact_.products()[0].weight, x, /*has_bias=*/true);
+  }
+
+  Network network_;
+  WeightNoise noise_;
+  std::uint64_t seed_;
+  Network exact_;  // without errors, normalisations folded
+  bool is_split_ = false;
+  std::vector<Tensor> kept_stems_;
+};
+
+void VariationOptions::describe(ParamList& params) {
+  params.add("chips",
+             chips,
+             {0, 1e6},
+             "1",
+             "chips with fresh errors of all weights that the trained network is measured on");
+  params.add(
+      "sigmas", sigmas, {0, 10}, "1", "device errors of these chips; empty = that of [noise]");
+  params.add(
+      "test_images", test_images, {0, 1e9}, "1", "first images of the test set used; 0 = all");
+  params.add("temperature_images",
+             temperature_images,
+             {1, 1e6},
+             "1",
+             "images that the temperature of the confidence is fitted on: the validation images, "
+             "or the last of the training set");
+}
+
+Json to_json(const VariationPoint& point) {
+  return {{"x", point.sigma},
+          {"accuracy", to_json(summarise(point.accuracies))},
+          {"temperature", point.temperature},
+          {"raw", to_json(point.raw)},
+          {"calibrated", to_json(point.calibrated)}};
+}
+
+VariationTest::VariationTest(const Network& network,
+                             const WeightNoise& noise,
+                             const Split& test,
+                             const Split& temperature,
+                             const VariationOptions& options,
+                             std::uint64_t seed)
+    : options_(options), chips_(std::make_unique<Chips>(network, noise, seed)) {
+  const std::int64_t count = options.test_images > 0
+                                 ? std::min(options.test_images, test.images.size(0))
+                                 : test.images.size(0);
+  test_ = {test.images.slice(0, 0, count), test.labels.slice(0, 0, count)};
+  if (options_.sigmas.empty()) options_.sigmas = {noise.sigma};
+  for (const double sigma : options_.sigmas) {
+    points_.emplace_back();
+    points_.back().sigma = sigma;
+  }
+  fit_temperatures(temperature);
+  chips_->keep_stem(test_.images);
+}
+
+VariationTest::~VariationTest() = default;
+
+void VariationTest::fit_temperatures(const Split& images) {
+  std::vector<std::vector<Tensor>> logits(points_.size());
+  std::vector<Tensor> labels;
+  for (std::uint64_t draw = 0; draw < kTemperatureDraws; ++draw) {
+    const std::vector<Tensor> parts =
+        chips_->logits(kTemperatureChips + draw, options_.sigmas, images.images);
+    for (std::size_t s = 0; s < parts.size(); ++s) logits[s].push_back(parts[s]);
+    labels.push_back(images.labels);
+  }
+  for (std::size_t s = 0; s < points_.size(); ++s) {
+    points_[s].temperature = fit_temperature(at::cat(logits[s]), at::cat(labels));
+  }
+}
+
+void VariationTest::advance() {
+  const std::int64_t count = std::min<std::int64_t>(at::get_num_threads(), options_.chips - done_);
+  // Chips without errors are all the same.
+  std::vector<double> sigmas;
+  std::vector<std::size_t> places;
+  for (std::size_t s = 0; s < points_.size(); ++s) {
+    if (points_[s].sigma == 0 && done_ > 0) continue;
+    sigmas.push_back(points_[s].sigma);
+    places.push_back(s);
+  }
+  std::vector<std::vector<Tensor>> logits(static_cast<std::size_t>(count));
+  at::parallel_for(0, count, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t k = begin; k < end; ++k) {
+      logits[static_cast<std::size_t>(k)] =
+          chips_->logits(static_cast<std::uint64_t>(done_ + k + 1), sigmas, test_.images);
+    }
+  });
+  const at::NoGradGuard no_grad;
+  for (const std::vector<Tensor>& of_chip : logits) {
+    for (std::size_t s = 0; s < of_chip.size(); ++s) {
+      VariationPoint& point = points_[places[s]];
+      if (point.sigma == 0 && !point.accuracies.empty()) continue;
+      const Tensor hits = of_chip[s].argmax(1).eq(test_.labels);
+      point.accuracies.push_back(hits.to(at::kDouble).mean().item<double>());
+      point.raw.add(of_chip[s], test_.labels, 1);
+      point.calibrated.add(of_chip[s], test_.labels, point.temperature);
+    }
+  }
+  done_ += count;
+}
+
+TensorFile VariationTest::checkpoint() const {
+  TensorFile file;
+  file.tensors["done"] = at::tensor(done_, at::kLong);
+  for (std::size_t s = 0; s < points_.size(); ++s) {
+    const std::string prefix = std::to_string(s) + ".";
+    for (const auto& [name, tensor] : points_[s].raw.state()) {
+      file.tensors[prefix + "raw." + name] = tensor;
+    }
+    for (const auto& [name, tensor] : points_[s].calibrated.state()) {
+      file.tensors[prefix + "calibrated." + name] = tensor;
+    }
+    file.tensors[prefix + "accuracies"] = at::tensor(points_[s].accuracies, at::kDouble);
+    file.tensors[prefix + "sigma"] = at::tensor(points_[s].sigma, at::kDouble);
+  }
+  return file;
+}
+
+void VariationTest::restore(const TensorFile& checkpoint) {
+  try {
+    for (std::size_t s = 0; s < points_.size(); ++s) {
+      const std::string prefix = std::to_string(s) + ".";
+      points_[s].accuracies = values_of(checkpoint.tensors.at(prefix + "accuracies"));
+      points_[s].raw.load_state(without_prefix(checkpoint.tensors, prefix + "raw."));
+      points_[s].calibrated.load_state(without_prefix(checkpoint.tensors, prefix + "calibrated."));
+    }
+    done_ = checkpoint.tensors.at("done").item<std::int64_t>();
+  } catch (const std::out_of_range&) {
+    throw ConfigError(
+        "the results of the chips are incomplete (a tensor is missing); remove them and run again");
+  }
+}
+
+}  // namespace crossloom

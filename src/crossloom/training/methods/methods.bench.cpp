@@ -1,0 +1,58 @@
+// Training steps as ratios: mixed precision to the plain float step of the same network (goal 4 x),
+// negative feedback to the step with noise (goals 4.2 x and 1.6 x: it has four passes, or one with
+// exits).
+
+#include <benchmark/benchmark.h>
+
+#include "crossloom/core/registry.h"
+#include "crossloom/network/architectures.h"
+#include "crossloom/training/method.h"
+
+namespace crossloom {
+namespace {
+
+void training_step(benchmark::State& state,
+                   const std::string& method_name,
+                   const std::string& network_name,
+                   const Json& values = Json::object()) {
+  Network network = make_network(network_name);
+  network.initialise(Rng(1).fork(Purpose::kInitialisation));
+  TrainingSetup setup{network, Hardware(), {}, {}, 1, 1 << 20};
+  setup.hardware.device = Device("bulk_switching_wu2023");
+  setup.noise.sigma = 0.2;
+  const auto method = Registry<TrainingMethod>::instance().create(method_name);
+  ParamList params;
+  method->describe(params);
+  params.assign(values);
+  method->start(setup);
+  std::vector<std::int64_t> sizes = network.input_size();
+  sizes.insert(sizes.begin(), 64);
+  Batch batch;
+  batch.x = network.prepare((Rng(1).uniform(sizes) * 255).to(torch::kByte));
+  batch.labels = (Rng(2).uniform({64}) * 10).to(torch::kLong);
+  for (auto _ : state) {
+    method->step(batch);
+    ++batch.step;
+  }
+}
+
+const Json kExits = {{"feedback", "exits"},
+                     {"exits", {"relu1", "pool1", "pool2"}},
+                     {"exit_sizes", {6, 4, 3}},
+                     {"exit_width", 128}};
+constexpr const char* kVgg8 = "vgg8_qin2023_quarter_cifar10";
+
+BENCHMARK_CAPTURE(training_step, lenet_digital, "digital", "lenet_wu2023")->UseRealTime();
+BENCHMARK_CAPTURE(training_step, lenet_mixed_precision, "mixed_precision", "lenet_wu2023")
+    ->UseRealTime();
+BENCHMARK_CAPTURE(training_step, lenet5_digital, "digital", "lenet5_mnist")->UseRealTime();
+BENCHMARK_CAPTURE(training_step, lenet5_mixed_precision, "mixed_precision", "lenet5_mnist")
+    ->UseRealTime();
+BENCHMARK_CAPTURE(training_step, vgg8_digital, "digital", kVgg8)->UseRealTime();
+BENCHMARK_CAPTURE(training_step, vgg8_noise, "noise_injection", kVgg8)->UseRealTime();
+BENCHMARK_CAPTURE(training_step, vgg8_variational_forward, "negative_feedback", kVgg8)
+    ->UseRealTime();
+BENCHMARK_CAPTURE(training_step, vgg8_exits, "negative_feedback", kVgg8, kExits)->UseRealTime();
+
+}  // namespace
+}  // namespace crossloom

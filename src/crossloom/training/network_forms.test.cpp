@@ -1,0 +1,94 @@
+#include "crossloom/training/network_forms.h"
+
+#include <gtest/gtest.h>
+
+#include "crossloom/training/squares_testing.h"
+
+namespace crossloom {
+namespace {
+
+Tensor some_images(const Network& network, std::int64_t count) {
+  std::vector<std::int64_t> sizes = network.input_size();
+  sizes.insert(sizes.begin(), count);
+  return Rng(7).normal(sizes);
+}
+
+TEST(NetworkForms, OtherWeightsLeaveTheNetworkAloneAndShareTheRest) {
+  const Network network = random_network("mlp_digits", 1);
+  const Tensor x = some_images(network, 6);
+  const Tensor before = network.forward(x);
+  const Network doubled =
+      with_weights(network, [](std::size_t, const Tensor& weight) { return 2 * weight; });
+  EXPECT_FALSE(doubled.forward(x).allclose(before));
+  EXPECT_TRUE(network.forward(x).equal(before));
+  EXPECT_TRUE(doubled.products()[0].bias.is_same(network.products()[0].bias));
+}
+
+TEST(NetworkForms, BatchStatisticsAreThoseOfTheBatchAndReachTheNetwork) {
+  const Network network = random_network("mlp_digits", 1);
+  const Network following = with_batch_statistics(network, 0.9);
+  const Tensor x = some_images(network, 64);
+  Tensor normalised;
+  const std::size_t norm = network.find("bn2");
+  following.forward({x}, {}, [&](std::size_t node, const Tensor& y) {
+    if (node == norm) normalised = y;
+  });
+  EXPECT_TRUE(normalised.mean(0).allclose(at::zeros({128}), 0, 1e-5));
+  const Tensor running = network.weights().at("bn2.running_mean");
+  EXPECT_GT(running.abs().max().item<double>(), 0);
+  with_batch_statistics(network, 1).forward(x);
+  EXPECT_TRUE(network.weights().at("bn2.running_mean").equal(running));
+  EXPECT_EQ(following.weights().size(), network.weights().size());
+}
+
+TEST(NetworkForms, ExitsPoolAsAdaptiveAveragePoolingDoes) {
+  for (const std::int64_t size : {1, 3, 4, 6, 9}) {
+    Network network("pooled");
+    NetworkInput input;
+    input.sizes = {2, 13, 9};
+    network.add_input(input);
+    network.add_operator("relu", {0}, "Relu");
+    const Network form = with_exits(network, {{"relu", size, 8}}, 3, Rng(1));
+    const Tensor x = Rng(3).normal({4, 2, 13, 9});
+    Tensor pooled;
+    const std::size_t flat = form.find("exit1.flatten");
+    form.forward({x}, {}, [&](std::size_t node, const Tensor& y) {
+      if (node == flat) pooled = y;
+    });
+    const Tensor expected = at::adaptive_avg_pool2d(x.relu(), {size, size}).flatten(1);
+    EXPECT_TRUE(pooled.allclose(expected, 1e-5, 1e-6)) << size;
+  }
+}
+
+TEST(NetworkForms, ExitsComeBehindTheLogitsAndLeaveTheNetworkAsItWas) {
+  const Network network = random_network("vgg8_qin2023_quarter_mnist", 1);
+  const Network form =
+      with_exits(network, {{"relu1", 6, 32}, {"pool1", 4, 32}, {"pool2", 3, 32}}, 10, Rng(1));
+  const Tensor x = some_images(network, 2);
+  const std::vector<Tensor> outputs = form.forward(std::vector<Tensor>{x});
+  ASSERT_EQ(outputs.size(), 4U);
+  EXPECT_TRUE(outputs[0].equal(network.forward(x)));
+  for (const Tensor& logits : outputs)
+    EXPECT_EQ(logits.sizes(), (std::vector<std::int64_t>{2, 10}));
+  EXPECT_EQ(network.nodes().size(), make_network("vgg8_qin2023_quarter_mnist").nodes().size());
+  EXPECT_TRUE(form.products()[0].weight.is_same(network.products()[0].weight));
+}
+
+TEST(NetworkForms, ExitsAtNodesThatDoNotExistAreRefusedWithTheNodes) {
+  const Network network = make_network("mlp_digits");
+  try {
+    with_exits(network, {{"relu9", 1, 8}}, 10, Rng(1));
+    FAIL() << "expected ConfigError";
+  } catch (const ConfigError& error) {
+    const std::string message = error.what();
+    EXPECT_NE(message.find("relu9"), std::string::npos) << message;
+    EXPECT_NE(message.find("fc1, bn1, relu1, fc2"), std::string::npos) << message;
+    EXPECT_EQ(message.find("bn1.weight"), std::string::npos) << message;
+  }
+  EXPECT_NO_THROW(with_exits(network, {{"relu1", 1, 8}}, 10, Rng(1)));
+  EXPECT_THROW(with_exits(make_network("lenet5_mnist"), {{"pool2", 6, 8}}, 10, Rng(1)),
+               ConfigError);
+}
+
+}  // namespace
+}  // namespace crossloom
