@@ -71,7 +71,7 @@ TEST_F(ExperimentFile, MistakesAreRefusedByName) {
   EXPECT_MENTIONS(refusal("[device]\ng_min = '50 uS'\ng_max = '20 uS'\n"), "g_min");
   EXPECT_MENTIONS(refusal("[adc]\ni_max = 0\n"), "i_max");
   EXPECT_MENTIONS(refusal("[training]\nmethod = 'magic'\n"), "mixed_precision");
-  EXPECT_MENTIONS(refusal("[training]\nepochs = 0\n"), "epochs");
+  EXPECT_MENTIONS(refusal("[training]\nepochs = -1\n"), "epochs");
   EXPECT_MENTIONS(refusal("[experiment]\nnetwork = 'lenet'\n"), "lenet_wu2023");
   EXPECT_MENTIONS(refusal("[experiment]\ndata = 'mnits'\n"), "mnist");
   EXPECT_MENTIONS(refusal("[experiment]\nbaselines = ['magic']\n"), "magic");

@@ -125,8 +125,13 @@ TEST_F(StudyTest, CellsAreVariantsTimesConditionsTimesSeeds) {
 }
 
 TEST_F(StudyTest, OverridesWinOverVariantsAndTheStudy) {
-  const Study study = load({"study.seeds=[7]", "training.epochs=1", "method.beta=0.5"});
+  const Study study = load({"study.seeds=[7]",
+                            "training.epochs=1",
+                            "training.method=negative_feedback",
+                            "method.beta=0.5"});
   ASSERT_EQ(study.cells().size(), 4U);
+  EXPECT_EQ(study.cells()[0].values["training"]["method"], "negative_feedback");
+  EXPECT_EQ(study.cells()[1].values["training"]["epochs"], 1);
   EXPECT_EQ(study.cells()[1].values["method"]["beta"], 0.5);
   EXPECT_EQ(study.cells()[1].seed, 7);
 }

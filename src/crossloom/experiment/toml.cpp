@@ -1,5 +1,6 @@
 #include "crossloom/experiment/toml.h"
 
+#include <algorithm>
 #include <cmath>
 #include <sstream>
 
@@ -13,8 +14,14 @@ namespace {
 
 Json to_json(const toml::node& node) {
   if (const auto* table = node.as_table()) {
+    std::vector<std::pair<std::string, const toml::node*>> items;
+    for (const auto& [key, value] : *table) items.emplace_back(key.str(), &value);
+    // toml++ sorts keys by name; a reader expects the order of the file.
+    std::stable_sort(items.begin(), items.end(), [](const auto& a, const auto& b) {
+      return a.second->source().begin < b.second->source().begin;
+    });
     Json object = Json::object();
-    for (const auto& [key, value] : *table) object[std::string(key.str())] = to_json(value);
+    for (const auto& [key, value] : items) object[key] = to_json(*value);
     return object;
   }
   if (const auto* array = node.as_array()) {

@@ -36,7 +36,8 @@ TEST(Network, EveryArchitectureForImagesComputesItsLogits) {
   for (const std::string& name : network_names()) {
     if (name.rfind("bert", 0) == 0) continue;
     const bool is_small = name.find("mnist") != std::string::npos ||
-                          name.find("cifar10") != std::string::npos || name == "lenet_wu2023";
+                          name.find("cifar10") != std::string::npos || name == "lenet_wu2023" ||
+                          name == "mlp_digits";
     const std::int64_t classes = is_small ? 10 : 1000;
     const Network network = make_network(name);
     EXPECT_EQ(network.output_sizes().back(), (std::vector<std::int64_t>{classes})) << name;

@@ -32,7 +32,7 @@ std::string number_in(const Json& json, const char* key, int decimals, double fa
 }
 
 Json columns(const std::string& first, const std::vector<std::string>& others) {
-  Json list = {{{"label", first}}};
+  Json list = Json::array({Json::object({{"label", first}})});
   for (const std::string& label : others) list.push_back({{"label", label}, {"align", "right"}});
   return list;
 }
@@ -140,8 +140,8 @@ Json accuracy_section(const Json& study) {
            "Trainings that collapsed, hardly better than a guess with and without errors, are "
            "counted apart. Differences are from " +
                study.at("baseline").get<std::string>() + "."},
-          {"charts", {chart}},
-          {"tables", {table}}};
+          {"charts", Json::array({chart})},
+          {"tables", Json::array({table})}};
 }
 
 Json convergence_section(const Json& study) {
@@ -178,7 +178,7 @@ Json convergence_section(const Json& study) {
   }
   Json rows = Json::array();
   for (const Json& outcome : study.at("outcomes")) {
-    rows.push_back({outcome.at("variant")});
+    rows.push_back(Json::array({outcome.at("variant")}));
     for (const char* key : {"converged", "collapsed", "diverged", "missing"}) {
       rows.back().push_back(plain(outcome.at(key).get<double>()));
     }

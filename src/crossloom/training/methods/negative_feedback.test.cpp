@@ -88,7 +88,9 @@ TEST_F(NegativeFeedbackTest, WithoutNoiseAndOffsetsTheLogitsAreOnlyScaled) {
   EXPECT_NEAR(feedback->step(batch), control->step(batch), 1e-5);
   const TensorMap a = feedback->network().weights();
   for (const auto& [name, tensor] : control->network().weights()) {
-    if (name.find("running") != std::string::npos) continue;
+    // Normalisations take the biases in front of them out again: their gradients are rounding.
+    const bool has_no_effect = name.rfind("fc", 0) == 0 && name.find("bias") != std::string::npos;
+    if (has_no_effect || name.find("running") != std::string::npos) continue;
     EXPECT_TRUE(tensor.allclose(a.at(name), 1e-3, 2e-4)) << name;
   }
 }
