@@ -316,7 +316,7 @@ class CommandLine(unittest.TestCase):
         resumed = self.evaluate(*chips, "--out", "cut", "--resume")
         self.assertEqual(json.loads(resumed.stdout), summary)
         self.assert_refused(self.evaluate(*chips, "--seed", "2", "--out", "cut", "--resume"),
-                            "another evaluation")
+                            "another request")
 
     def test_evaluate_names_what_is_wrong(self):
         model = ["--model", "lenet5", "--data", "mnist"]
