@@ -7,6 +7,11 @@ void Adc::describe(ParamList& params) {
   params.add("i_max", i_max, {1e-12, 1}, "A", "fixed range: current of the largest code");
   params.add(
       "noise_lsb", noise_lsb, {0, 100}, "1", "spread of a conversion in steps of the converter");
+  params.add("noise_i",
+             noise_i,
+             {0, 1},
+             "A",
+             "spread of the current of a conversion whatever the range: noise of the amplifier");
   params.add("sigma_gain", sigma_gain, {0, 1}, "1", "relative spread of gain between converters");
   params.add("sigma_offset_lsb",
              sigma_offset_lsb,

@@ -13,7 +13,8 @@ enum class PairSubtraction {
 
 /// Analog to digital converter of the columns.
 ///
-///   code = clip(round(gain (i + noise_lsb lsb N(0,1)) / lsb + offset), lowest, highest)
+///   code = clip(round(gain (i + sqrt((noise_lsb lsb)^2 + noise_i^2) N(0,1)) / lsb + offset),
+///               lowest, highest)
 ///
 /// Unipolar (non-negative inputs): 0 … 2^bits - 1 over [0, i_max]. Bipolar (signed inputs):
 /// -(2^(bits-1) - 1) … 2^(bits-1) - 1 over [-i_max, i_max]. The noise is new at each conversion;
@@ -24,6 +25,7 @@ struct Adc {
   std::int64_t bits = 8;  // 0: no quantisation, no clipping, none of its errors
   double i_max = 100e-6;  // [A] full scale, when fixed
   double noise_lsb = 0;
+  double noise_i = 0;  // [A] of the amplifier in front of it, whatever the range
   double sigma_gain = 0;
   double sigma_offset_lsb = 0;
   std::int64_t columns_per_adc = 1;  // neighbours, converted one after the other

@@ -138,10 +138,44 @@ TEST(RowDriver, TransformIsTheDriveInTheUnitsOfTheInput) {
     const RowDriver driver(dac, sinh_law(6));
     const double a = 6 * 0.2 * share;
     const Tensor expected = 2 * (a * (x / 2).clamp(-1, 1)).sinh() / a;
-    EXPECT_TRUE(driver.transform(x, 2, 0).allclose(expected, 1e-5, 1e-6));
+    EXPECT_TRUE(driver.transform(x, at::full({}, 2.0), at::ones({}), 0).allclose(expected, 1e-5, 1e-6));
     const Tensor driven = driver.drive(x, 2, kTerms).terms[0] * (2 / driver.full_drive());
     EXPECT_TRUE(driven.allclose(expected, 1e-4, 1e-4));
   }
+}
+
+// The second reading of a shrunk range: end points keep their size.
+TEST(RowDriver, FullScaleCountsAsItself) {
+  Dac dac = make_dac(12);
+  dac.counts_as = Dac::CountsAs::kFullScale;
+  dac.range_use = 0.5;
+  const RowDriver driver(dac, sinh_law(10));
+  const double a = 10 * 0.2 * 0.5;
+  const Tensor x = at::linspace(-2, 2, 101);
+  const Tensor expected = 2 * (a * x / 2).sinh() / std::sinh(a);
+  const Tensor driven = driver.drive(x, 2, kTerms).terms[0] * (2 / driver.full_drive());
+  EXPECT_TRUE(driven.allclose(expected, 1e-3, 1e-3));
+  EXPECT_TRUE(
+      driver.transform(x, at::full({}, 2.0), at::ones({}), 0).allclose(expected, 1e-5, 1e-6));
+}
+
+TEST(RowDriver, TransformHasTheGradientsOfItsClosedForm) {
+  const double a = 4 * 0.2;
+  const RowDriver driver(make_dac(0), sinh_law(4));
+  const Tensor x = at::tensor({-1.7, 0.3, 1.1, 5.0}, at::kDouble).requires_grad_();
+  const Tensor full = at::full({}, 2.0, at::kDouble).requires_grad_();
+  const Tensor use = at::full({}, 0.7, at::kDouble).requires_grad_();
+  driver.transform(x, full, use, 0).sum().backward();
+  // T = X sinh(a s u) / (a s), u = clip(x / X)
+  const double X = 2, s = 0.7, h = 1e-6;
+  const auto sum = [&](double full_scale, double share) {
+    const Tensor u = (x.detach() / full_scale).clamp(-1, 1);
+    return (full_scale * (a * share * u).sinh() / (a * share)).sum().item<double>();
+  };
+  EXPECT_NEAR(full.grad().item<double>(), (sum(X + h, s) - sum(X - h, s)) / (2 * h), 1e-7);
+  EXPECT_NEAR(use.grad().item<double>(), (sum(X, s + h) - sum(X, s - h)) / (2 * h), 1e-7);
+  const Tensor by_x = (a * s * x.detach() / X).cosh() * x.detach().abs().lt(X);
+  EXPECT_TRUE(x.grad().allclose(by_x, 1e-9, 1e-12));
 }
 
 TEST(RowDriver, PulsesOfOneHeightAreLinearWhateverTheLaw) {
@@ -151,7 +185,7 @@ TEST(RowDriver, PulsesOfOneHeightAreLinearWhateverTheLaw) {
     const RowDriver driver(make_dac(4, encoding), sinh_law(10));
     const Tensor y = driver.drive(x, 1, kTerms).terms[0] / driver.full_drive();
     EXPECT_TRUE(y.allclose(x, 1e-5, 1e-6));
-    EXPECT_TRUE(driver.transform(x, 1, 0).allclose(x, 1e-5, 1e-6));
+    EXPECT_TRUE(driver.transform(x, at::ones({}), at::ones({}), 0).allclose(x, 1e-5, 1e-6));
   }
 }
 
@@ -161,7 +195,7 @@ TEST(RowDriver, PredistortionUndoesTheSinhOfTheCells) {
   const Tensor x = at::arange(-255, 256).to(at::kFloat) / 255;
   const RowDriver driver(dac, sinh_law(8));
   EXPECT_TRUE(driver.drive(x, 1, kTerms).terms[0].allclose(0.2 * x, 1e-5, 1e-7));
-  EXPECT_TRUE(driver.transform(x, 1, 0).allclose(x, 1e-5, 1e-6));
+  EXPECT_TRUE(driver.transform(x, at::ones({}), at::ones({}), 0).allclose(x, 1e-5, 1e-6));
   EXPECT_NEAR(volts(dac, x).max().item<double>(), std::asinh(1.6) / 8, 1e-7);
 }
 

@@ -10,6 +10,11 @@ void Dac::describe(ParamList& params) {
              {1e-3, 1},
              "1",
              "share of v_read that the largest input drives; undone digitally");
+  params.add_choice<CountsAs>(
+      "counts_as",
+      counts_as,
+      {{"small_signal", CountsAs::kSmallSignal}, {"full_scale", CountsAs::kFullScale}},
+      "amplitude: numbers that keep their size where the current of the cells is not linear");
   params.add("x_max", x_max, {1e-12, 1e12}, "1", "fixed range: number that gives v_read");
   params.add_choice<InputEncoding>(
       "encoding",

@@ -26,13 +26,18 @@ enum class InputEncoding {
 ///   v = V(u + (inl_bow 4 u (1 - u) + inl_s sin(2 pi u)) / (2^bits - 1)),
 ///   V(u) = v_full u, or asinh(b v_full u) / b with the pre-distortion b,
 ///
-/// with the sign of the number; by pulse width the length of the pulse is distorted in the same
+/// with the sign of the number. What the cells' current makes of it is undone by one digital factor
+/// (`counts_as`): small signals keep their gain and large ones are expanded by a super-linear
+/// current; or the largest keeps its size and the others are compressed. By pulse width the length of the pulse is distorted in the same
 /// way, without pre-distortion. The integral non-linearity is a bow and an S, the two forms that a
 /// string of resistors and its end points leave (assumption).
 struct Dac {
   std::int64_t bits = 8;  // 0: no quantisation
   double v_read = 0.1;    // [V]
   double range_use = 1;
+  /// Which numbers come out with the size they went in.
+  enum class CountsAs { kSmallSignal, kFullScale };
+  CountsAs counts_as = CountsAs::kSmallSignal;
   double x_max = 1;  // full scale of the numbers, when fixed
   InputEncoding encoding = InputEncoding::kAmplitude;
   double predistortion = 0;  // [1/V]

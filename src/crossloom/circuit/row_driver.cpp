@@ -68,8 +68,7 @@ RowDriver::RowDriver(const Dac& dac, const IvLaw& law)
 }
 
 double RowDriver::full_drive() const {
-  if (dac_.encoding == InputEncoding::kAmplitude) return dac_.v_full();
-  return law_[0].shape(at::full({1}, dac_.v_full(), at::kDouble)).item<double>();
+  return full_drive(at::full({}, dac_.v_full(), at::kDouble)).item<double>();
 }
 
 std::vector<double> RowDriver::pulse_weights() const {
@@ -83,7 +82,10 @@ std::vector<double> RowDriver::pulse_weights() const {
 
 /// Of a pulse whose height is the share `u`, -1 ... 1, of full scale.
 Tensor RowDriver::voltage(const Tensor& u) const {
-  const Tensor v = u * dac_.v_full();
+  return predistorted(u * dac_.v_full());
+}
+
+Tensor RowDriver::predistorted(const Tensor& v) const {
   const double b = dac_.predistortion;
   return b > 0 ? (b * v).asinh() / b : v;
 }
@@ -219,12 +221,23 @@ Drive RowDriver::look_up(const Tensor& x,
   return drive;
 }
 
-Tensor RowDriver::transform(const Tensor& x, double full_scale, std::int64_t k) const {
-  const double to_number = full_scale / full_drive();
-  const Tensor u = (x * (1 / full_scale)).clamp(-1, 1);
+Tensor RowDriver::full_drive(const Tensor& v_full) const {
+  const bool is_small_signal = dac_.encoding == InputEncoding::kAmplitude &&
+                               dac_.counts_as == Dac::CountsAs::kSmallSignal;
+  return is_small_signal ? v_full : law_[0].shape(predistorted(v_full));
+}
+
+Tensor RowDriver::transform(const Tensor& x,
+                            const Tensor& full_scale,
+                            const Tensor& use,
+                            std::int64_t k) const {
+  const Tensor u = (x / full_scale).clamp(-1, 1);
+  const Tensor v_full = dac_.v_full() * use;
   const auto& shape = law_[static_cast<std::size_t>(k)].shape;
-  if (dac_.encoding == InputEncoding::kAmplitude) return shape(voltage(u)) * to_number;
-  return u.abs() * shape(dac_.v_full() * u.sign()) * to_number;
+  if (dac_.encoding == InputEncoding::kAmplitude) {
+    return shape(predistorted(u * v_full)) * (full_scale / full_drive(v_full));
+  }
+  return u.abs() * shape(dac_.v_full() * u.sign()) * (full_scale / full_drive());
 }
 
 }  // namespace crossloom

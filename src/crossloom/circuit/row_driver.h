@@ -40,8 +40,8 @@ class RowDriver {
 
   std::int64_t num_terms() const { return static_cast<std::int64_t>(law_.size()); }
 
-  /// The voltage that a number of full scale counts as in the output: that of small signals, whose
-  /// current is proportional to the number; of pulses of one height what they drive.
+  /// The voltage that a number of full scale counts as in the output (`Dac::counts_as`); of pulses
+  /// of one height what they drive.
   double full_drive() const;
 
   enum class Want { kTerms, kTermsAndSquares };
@@ -56,8 +56,16 @@ class RowDriver {
   std::vector<double> pulse_weights() const;
 
   /// `x` as the cells' current of term `k` makes of it, in the units of `x`, without quantisation:
-  /// the non-linear product is that of linear cells with these inputs. Has gradients.
-  Tensor transform(const Tensor& x, double full_scale, std::int64_t k) const;
+  /// the non-linear product is that of linear cells with these inputs.
+  ///
+  ///   full_scale  []  1  > 0, number that gives the full height
+  ///   use         []  1  > 0, factor of `range_use`; of no meaning to pulses of one height
+  ///
+  /// Has gradients by all three.
+  Tensor transform(const Tensor& x,
+                   const Tensor& full_scale,
+                   const Tensor& use,
+                   std::int64_t k) const;
 
  private:
   /// Values for each code from -top to top, then NaN for inputs that are none.
@@ -67,6 +75,8 @@ class RowDriver {
   };
 
   Tensor voltage(const Tensor& u) const;
+  Tensor predistorted(const Tensor& v) const;
+  Tensor full_drive(const Tensor& v_full) const;
   void add_tables(const Tensor& v,
                   const Tensor& weight,
                   const Tensor& square,

@@ -8,6 +8,7 @@
 #include "crossloom/cli/help.h"
 #include "crossloom/core/interrupt.h"
 #include "crossloom/core/threads.h"
+#include "crossloom/core/units.h"
 #include "crossloom/experiment/run.h"
 #include "crossloom/report/report.h"
 
@@ -63,11 +64,15 @@ void run(const RunArguments& given) {
   }
   if (summary.contains("transfer")) {
     for (const auto& item : summary["transfer"].items()) {
-      std::printf("  %-18s on %lld fresh chips: %.2f +- %.2f %%\n",
-                  item.key().c_str(),
-                  item.value()["count"].get<long long>(),
-                  100 * item.value()["mean"].get<double>(),
-                  100 * item.value()["std"].get<double>());
+      for (const Json& point : item.value()["points"]) {
+        const Json& accuracy = point["accuracy"];
+        std::printf("  %-18s on %lld fresh chips after %s: %.2f +- %.2f %%\n",
+                    item.key().c_str(),
+                    accuracy["count"].get<long long>(),
+                    format_quantity(point["x"].get<double>(), "s").c_str(),
+                    100 * accuracy["mean"].get<double>(),
+                    100 * accuracy["std"].get<double>());
+      }
     }
   }
   std::printf("report: %s\n", report.c_str());

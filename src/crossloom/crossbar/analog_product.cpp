@@ -309,8 +309,8 @@ Tensor AnalogProduct::statistical_forward(const Tensor& x, const ReadContext& co
     const WeightCells::Values values = {
         law[k].strength(g.cells),
         g.references.defined() ? law[k].strength(g.references) : Tensor()};
-    const Tensor inputs =
-        currents_.driver().transform(x, input_range_.item<double>(), static_cast<std::int64_t>(k));
+    const Tensor inputs = currents_.driver().transform(
+        x, input_range_[0], at::ones({}), static_cast<std::int64_t>(k));
     const Tensor part = digital_product(inputs, cells_.weights(values), geometry_);
     sum = sum.defined() ? sum + part : part;
   }

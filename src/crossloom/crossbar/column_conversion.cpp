@@ -158,7 +158,7 @@ Columns as_columns(const ColumnGroup& group, const Converter& converter, const T
       is_exact || group.i_max > 0, "the range of an ADC must be above zero, not ", group.i_max);
   const double highest = adc.highest_code(converter.polarity);
   const double lsb = is_exact ? 1 : group.i_max / highest;
-  const double noise = is_exact ? 0 : adc.noise_lsb * lsb;
+  const double noise = is_exact ? 0 : std::hypot(adc.noise_lsb * lsb, adc.noise_i);
   return {mean.data_ptr<float>(),
           mean.stride(0),
           variance.defined() ? variance.data_ptr<float>() : nullptr,

@@ -43,7 +43,7 @@ enum class Before { kForgotten, kKept };
 
 /// Reads every column once, digitises it and adds it up, in one pass over memory:
 ///
-///   i = mean + sqrt(variance + (noise_lsb lsb)^2) N(0,1)
+///   i = mean + sqrt(variance + (noise_lsb lsb)^2 + noise_i^2) N(0,1)
 ///   code = clip(round(gain i / lsb + offset))
 ///   sum[b, n] += sum over groups k of factor_k lsb_k code_k
 ///

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <ATen/Parallel.h>
+
 #include "crossloom/core/errors.h"
 #include "crossloom/data/image_folder.h"
 #include "crossloom/data/locate.h"
@@ -68,6 +70,19 @@ fs::path imagenet_folder(Subset subset, const std::string& folder, const DataOpt
              : find_folder({"imagenet/train_sample", "imagenet/train"}, options);
 }
 
+/// All images, decoded by all threads.
+Split read_all(const Examples& examples) {
+  std::vector<Tensor> images(static_cast<std::size_t>(examples.size()));
+  std::vector<std::int64_t> labels(images.size());
+  at::parallel_for(0, examples.size(), 1, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t i = first; i < last; ++i) {
+      images[static_cast<std::size_t>(i)] = examples.image(i);
+      labels[static_cast<std::size_t>(i)] = examples.label(i);
+    }
+  });
+  return {at::stack(images), at::tensor(labels, at::kLong)};
+}
+
 }  // namespace
 
 std::unique_ptr<Examples> examples_of(const Split& split, const std::string& provenance) {
@@ -106,6 +121,34 @@ std::unique_ptr<Examples> open_examples(const std::string& source,
   const Split& split = subset == Subset::kTrain ? dataset.train : dataset.test;
   check_channels(split.images.size(1), shape[0], source);
   return std::make_unique<SplitExamples>(split, dataset.provenance, size);
+}
+
+bool is_dataset(const std::string& source) {
+  const std::string name = source.substr(0, source.find(':'));
+  const std::vector<std::string> known = dataset_names();
+  return name == "imagenet" || std::find(known.begin(), known.end(), name) != known.end();
+}
+
+Dataset open_dataset(const std::string& source, at::IntArrayRef shape, const DataOptions& options) {
+  const std::size_t colon = std::min(source.find(':'), source.size());
+  const std::string name = source.substr(0, colon);
+  if (name != "imagenet") {
+    DataOptions where = options;
+    if (colon < source.size()) where.data_dir = source.substr(colon + 1);
+    return load_dataset(name, where);
+  }
+  Dataset dataset;
+  dataset.name = name;
+  dataset.num_classes = kImageNetClasses;
+  const auto read = [&](Subset subset, Split& split) {
+    const std::unique_ptr<Examples> examples = open_examples(source, subset, shape, options);
+    split = read_all(*examples);
+    dataset.provenance +=
+        (dataset.provenance.empty() ? "" : "; tested on ") + examples->provenance();
+  };
+  read(Subset::kTrain, dataset.train);
+  read(Subset::kTest, dataset.test);
+  return dataset;
 }
 
 }  // namespace crossloom

@@ -35,6 +35,9 @@ class Device {
   ConductanceRange range() const { return model_->range(); }
   std::int64_t num_levels() const { return model_->num_levels(); }
 
+  /// Longest time after a write for which the laws of the model are known [s].
+  double max_elapsed() const { return model_->max_elapsed(); }
+
   /// Conductance between neighbouring levels [S]; 0 when the model has no levels.
   double level_step() const;
 

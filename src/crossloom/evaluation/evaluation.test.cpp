@@ -129,8 +129,9 @@ TEST(Transfer, ToAnIdealChipKeepsTheAccuracy) {
   hardware.adc.bits = 0;
   const double digital = accuracy(
       network, dataset.test, 0, [&](const Tensor& x, std::int64_t) { return network.forward(x); });
-  const Transfer transfer{network, hardware, largest_weights(network), {}, 1};
-  EXPECT_NEAR(test_on_fresh_chip(transfer, dataset, 1), digital, 1.5 / 300);
+  const Transfer transfer{
+      network, place_by_rule(network, hardware, {}, largest_weights(network)), {}, 1};
+  EXPECT_NEAR(test_on_fresh_chip(transfer, dataset, 1).at(0), digital, 1.5 / 300);
 }
 
 TEST(Transfer, ChipsDifferAndRepeat) {
@@ -140,12 +141,13 @@ TEST(Transfer, ChipsDifferAndRepeat) {
   Hardware hardware;
   hardware.device = Device("bulk_switching_wu2023");
   hardware.adc.range.policy = RangePolicy::kTracked;
-  const Transfer transfer{network, hardware, largest_weights(network), {}, 1};
-  const double first = test_on_fresh_chip(transfer, dataset, 1);
-  EXPECT_EQ(test_on_fresh_chip(transfer, dataset, 1), first);
+  const Transfer transfer{
+      network, place_by_rule(network, hardware, {}, largest_weights(network)), {}, 1};
+  const double first = test_on_fresh_chip(transfer, dataset, 1).at(0);
+  EXPECT_EQ(test_on_fresh_chip(transfer, dataset, 1).at(0), first);
   bool differs = false;
   for (std::int64_t chip = 2; chip < 6; ++chip) {
-    differs = differs || test_on_fresh_chip(transfer, dataset, chip) != first;
+    differs = differs || test_on_fresh_chip(transfer, dataset, chip).at(0) != first;
   }
   EXPECT_TRUE(differs);
 }

@@ -14,30 +14,29 @@ void TransferOptions::describe(ParamList& params) {
              {1, 1e6},
              "1",
              "first training images, which set the ranges of converters that are not fixed");
-  params.add("elapsed", elapsed, {0, 1e10}, "s", "time from programming to the test");
+  params.add("elapsed", elapsed, {0, 1e10}, "s", "times from programming to the tests");
 }
 
-double test_on_fresh_chip(const Transfer& transfer, const Dataset& dataset, std::int64_t number) {
-  ChipPlan plan{transfer.network, {}, {}, transfer.seed};
+std::vector<double> test_on_fresh_chip(const Transfer& transfer,
+                                       const Dataset& dataset,
+                                       std::int64_t number) {
+  ChipPlan plan{transfer.network, transfer.placements, {}, transfer.seed};
   // What was trained is mapped as it is.
   plan.calibration.batch_norm = CalibrationOptions::BatchNorm::kKept;
-  for (const Tensor& window : transfer.windows) {
-    plan.placements.push_back({true, transfer.hardware, window});
-  }
   const std::int64_t count =
       std::min(transfer.options.calibration_images, dataset.train.images.size(0));
   const InputBatches calibration = {
       {transfer.network.prepare(dataset.train.images.slice(0, 0, count))}};
   const ImageTask task(examples_of(dataset.test, dataset.provenance));
   TestOptions options;
-  options.times = {transfer.options.elapsed};
+  options.times = transfer.options.elapsed;
   options.count = transfer.options.test_images;
   options.batch_size = 250;
-  double accuracy = 0;
+  std::vector<double> accuracies;
   test_chip(plan, task, calibration, options, number, {}, [&](const ChipResult& result) {
-    accuracy = result.figures.at(0).second;
+    accuracies.push_back(result.figures.at(0).second);
   });
-  return accuracy;
+  return accuracies;
 }
 
 }  // namespace crossloom

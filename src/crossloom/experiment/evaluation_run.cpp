@@ -58,11 +58,6 @@ Json summarise_chips(const std::vector<Json>& lines, const std::vector<double>& 
   return table;
 }
 
-/// Time after a write up to which the laws of `device` are known [s].
-double longest_time(const Device& device) {
-  return Registry<DeviceModel>::instance().create(device.name())->max_elapsed();
-}
-
 InputBatches calibration_inputs(const EvaluationRequest& request,
                                 const Network& network,
                                 const CalibrationOptions& options) {
@@ -130,7 +125,7 @@ Json run_evaluation(const EvaluationRequest& request, Progress& progress) {
     const Network mapped = mapped_network(network, chip.calibration);
     plan.placements = chip.place(mapped);
     plan.computed = chip.place_computed(mapped);
-    const double longest = longest_time(chip.hardware().device);
+    const double longest = chip.hardware().device.max_elapsed();
     if (!times.empty() && times.back() > longest) {
       throw ConfigError("the device " + chip.hardware().device.name() + " is known up to " +
                         format_quantity(longest, "s") + " after a write (asked for " +

@@ -2,15 +2,23 @@
 
 #include "crossloom/core/join.h"
 #include "crossloom/core/units.h"
+#include "crossloom/data/examples.h"
 #include "crossloom/experiment/toml.h"
 #include "crossloom/network/architectures.h"
 #include "crossloom/network/model.h"
 
 namespace crossloom {
 
+namespace {
+
+constexpr const char* kPretrained = "pretrained";
+
+}  // namespace
+
 Experiment::Experiment() : method_(make_method(method_name)) {}
 
-Network Experiment::first_network() const {
+Network Experiment::first_network(const std::filesystem::path& data_dir) const {
+  if (weights == kPretrained) return open_model(network, {}, data_dir);
   if (!weights.empty()) return open_model(network, weights);
   Network first = make_network(network);
   first.initialise(Rng(static_cast<std::uint64_t>(seed)).fork(Purpose::kInitialisation));
@@ -39,11 +47,12 @@ void Experiment::for_each_section(const VisitSection& visit) {
     params.add("name", name, "name of the run folder");
     params.add("data", data, "data set, see `crossloom data`");
     params.add("network", network, "architecture");
-    params.add("weights", weights, "file with the first weights; empty = random");
+    params.add("weights", weights, "file with the first weights; pretrained = those among the data; empty = random");
     params.add("seed", seed, {0, 9e15}, "1", "seed of all random numbers");
     params.add("baselines", baselines, "methods trained beside, for comparison");
   });
   chip.for_each_section(visit);
+  section("layers", [&](ParamList& params) { layers.describe(params); });
   section("noise", [&](ParamList& params) { noise.describe(params); });
   section("training", [&](ParamList& params) {
     params.add("method", method_name, "training method");
@@ -75,13 +84,19 @@ void Experiment::validate() const {
   chip.hardware.validate();
   noise.validate();
   const Network architecture = make_network(network);
+  layers.choose(architecture);
+  if (!layers.attention.empty()) {
+    throw ConfigError(
+        "layers.attention in an experiment (training keeps products of two activations digital); "
+        "leave it out, and give it in the chip file of `crossloom evaluate`");
+  }
   for (const StoredProduct& stored : architecture.products()) {
     tile_product(stored.geometry, chip.hardware.array, chip.hardware.mapping.footprint());
   }
-  const std::vector<std::string> known = dataset_names();
-  if (std::find(known.begin(), known.end(), data) == known.end()) {
+  if (!is_dataset(data)) {
     throw ConfigError("unknown data set '" + data +
-                      "' (nothing is known under it); use one of: " + join(known));
+                      "' (nothing is known under it); use one of: " + join(dataset_names()) +
+                      ", imagenet");
   }
   for (const std::string& baseline : baselines) make_method(baseline);
   if (name.empty() || name.find('/') != std::string::npos || name[0] == '.') {

@@ -17,7 +17,7 @@ namespace crossloom {
 /// Everything that decides the result of a run: the contents of an experiment file.
 ///
 /// A file is TOML with one table per part: [experiment], [device], [array], [mapping], [dac],
-/// [adc], [noise], [training], [method], [variation], [transfer], [cost]. Every key is a declared
+/// [adc], [layers], [noise], [training], [method], [variation], [transfer], [cost]. Every key is a declared
 /// parameter; what a file leaves out has its default.
 class Experiment {
  public:
@@ -26,12 +26,13 @@ class Experiment {
   std::string name = "experiment";
   std::string data = "mnist";
   std::string network = "lenet_wu2023";
-  std::string weights;  // a file; empty: random
+  std::string weights;  // a file, or "pretrained"; empty: random
   std::int64_t seed = 1;
   std::string method_name = "mixed_precision";
   std::vector<std::string> baselines;
 
   HardwareConfig chip;
+  LayerRule layers;
   WeightNoise noise;
   TrainingOptions training;
   VariationOptions variation;
@@ -39,7 +40,8 @@ class Experiment {
   OperationCost cost;
 
   /// The network with the weights that training begins with.
-  Network first_network() const;
+  /// "pretrained" weights are looked for as `open_model` does, `data_dir` first.
+  Network first_network(const std::filesystem::path& data_dir = {}) const;
 
   /// A new method `method_name`, or baseline, with the values of [method] that it declares.
   std::unique_ptr<TrainingMethod> make_method(const std::string& which) const;

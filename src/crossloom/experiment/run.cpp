@@ -7,6 +7,8 @@
 
 #include "crossloom/core/files.h"
 #include "crossloom/core/interrupt.h"
+#include "crossloom/core/units.h"
+#include "crossloom/data/examples.h"
 #include "crossloom/evaluation/statistics.h"
 #include "crossloom/experiment/chip_picture.h"
 #include "crossloom/experiment/run_folder.h"
@@ -67,14 +69,16 @@ Training train(const std::string& name,
                const Experiment& experiment,
                const Dataset& dataset,
                const RunFolder& folder,
+               const DataOptions& data,
                Progress& progress) {
   Training training;
   training.name = name;
   training.method = experiment.make_method(name);
   training.run =
       std::make_unique<TrainingRun>(*training.method,
-                                    TrainingSetup{experiment.first_network(),
+                                    TrainingSetup{experiment.first_network(data.data_dir),
                                                   experiment.chip.hardware,
+                                                  experiment.layers,
                                                   {},
                                                   experiment.noise,
                                                   static_cast<std::uint64_t>(experiment.seed)},
@@ -107,26 +111,33 @@ Training train(const std::string& name,
   return training;
 }
 
-/// Accuracies of what `training` learned on fresh chips, from transfer.jsonl as far as it goes.
-std::vector<double> transfer_to_chips(const Training& training,
-                                      const Experiment& experiment,
-                                      const Dataset& dataset,
-                                      const RunFolder& folder,
-                                      Progress& progress) {
+/// Accuracies at each time of what `training` learned on fresh chips, from transfer.jsonl as far as
+/// it goes.
+std::vector<std::vector<double>> transfer_to_chips(const Training& training,
+                                                   const Experiment& experiment,
+                                                   const Dataset& dataset,
+                                                   const RunFolder& folder,
+                                                   Progress& progress) {
   const Network network = training.run->result();
+  const Hardware& hardware = experiment.chip.hardware;
   const std::vector<Tensor> windows = training.method->windows();
-  const Transfer transfer{
-      network.clone(),
-      experiment.chip.hardware,
-      windows.empty() ? largest_weights(network, experiment.chip.hardware.mapping.scale) : windows,
-      experiment.transfer,
-      static_cast<std::uint64_t>(experiment.seed)};
-  std::vector<double> accuracies;
+  std::vector<Placement> placements = place_by_rule(
+      network,
+      hardware,
+      experiment.layers,
+      windows.empty() ? largest_weights(network, hardware.mapping.scale) : windows);
+  training.method->place(placements);
+  const Transfer transfer{network.clone(),
+                          placements,
+                          experiment.transfer,
+                          static_cast<std::uint64_t>(experiment.seed)};
+  std::vector<std::vector<double>> accuracies;
   std::string finished;  // without the piece of a line that a killed process may have left
   for (const Json& line : read_json_lines(folder.path() / kTransfer)) {
     finished += line.dump() + "\n";
-    if (line.value("method", "") == training.name)
-      accuracies.push_back(line.value("accuracy", 0.0));
+    if (line.value("method", "") == training.name) {
+      accuracies.push_back(line.at("accuracies").get<std::vector<double>>());
+    }
   }
   write_file(folder.path() / kTransfer, finished);
   const std::int64_t chips = experiment.transfer.chips;
@@ -134,12 +145,24 @@ std::vector<double> transfer_to_chips(const Training& training,
     throw_if_interrupted();
     const auto number = static_cast<std::int64_t>(accuracies.size()) + 1;
     accuracies.push_back(test_on_fresh_chip(transfer, dataset, number));
-    append_line(
-        folder.path() / kTransfer,
-        Json{{"method", training.name}, {"chip", number}, {"accuracy", accuracies.back()}}.dump());
+    append_line(folder.path() / kTransfer,
+                Json{{"method", training.name}, {"chip", number}, {"accuracies", accuracies.back()}}
+                    .dump());
     progress.step(training.name + " on fresh chips", number, chips);
   }
   return accuracies;
+}
+
+/// Statistics over chips at each time after programming.
+Json points_over_time(const std::vector<std::vector<double>>& accuracies,
+                      const std::vector<double>& times) {
+  Json points = Json::array();
+  for (std::size_t t = 0; t < times.size(); ++t) {
+    std::vector<double> at_time;
+    for (const std::vector<double>& of_chip : accuracies) at_time.push_back(of_chip.at(t));
+    points.push_back({{"x", times[t]}, {"accuracy", to_json(summarise(at_time))}});
+  }
+  return points;
 }
 
 /// Measures what `training` learned on chips with errors of the weights, from its file as far as it
@@ -184,12 +207,12 @@ Json measure_variation(const Training& training,
 /// The accuracy with exact weights, and whether the training collapsed: with and without errors the
 /// network is hardly better than guessing.
 Json judge(const Training& training,
-           const Experiment& experiment,
            const Dataset& dataset,
+           std::int64_t test_images,
            const Json& points) {
   const Network network = training.run->result();
-  const double exact = accuracy(
-      network, dataset.test, experiment.variation.test_images, [&](const Tensor& x, std::int64_t) {
+  const double exact =
+      accuracy(network, dataset.test, test_images, [&](const Tensor& x, std::int64_t) {
         return network.forward(x);
       });
   double best = exact;
@@ -250,7 +273,11 @@ Json run_experiment(Experiment& experiment, const RunOptions& options, Progress&
   const auto start = std::chrono::steady_clock::now();
   // Data that cannot be had are said before anything is written.
   const bool is_finished = fs::exists(options.out / kSummary);
-  const Dataset dataset = is_finished ? Dataset() : load_dataset(experiment.data, options.data);
+  const Dataset dataset =
+      is_finished ? Dataset()
+                  : open_dataset(experiment.data,
+                                 make_network(experiment.network).input_size(),
+                                 options.data);
   const RunFolder folder(options.out, experiment, options.may_resume);
   if (is_finished) {
     progress.say("this run is finished; its results are in " + folder.path().string());
@@ -279,7 +306,7 @@ Json run_experiment(Experiment& experiment, const RunOptions& options, Progress&
   names.insert(names.end(), experiment.baselines.begin(), experiment.baselines.end());
   for (const std::string& name : names) {
     const auto since = std::chrono::steady_clock::now();
-    trainings.push_back(train(name, experiment, dataset, folder, progress));
+    trainings.push_back(train(name, experiment, dataset, folder, options.data, progress));
     summary["training"][name] = summarise_training(trainings.back(), dataset);
     note_time("training " + name, since);
   }
@@ -290,7 +317,8 @@ Json run_experiment(Experiment& experiment, const RunOptions& options, Progress&
     Json& measured = summary["evaluation"][training.name];
     measured = {{"axis", "sigma"}, {"label", "device error"}};
     measured["points"] = measure_variation(training, experiment, dataset, folder, progress);
-    measured.update(judge(training, experiment, dataset, measured["points"]));
+    measured.update(
+        judge(training, dataset, experiment.variation.test_images, measured["points"]));
     for (const Json& point : measured["points"]) {
       progress.say(training.name + " at a device error of " + point["x"].dump() + ": " +
                    percent(point["accuracy"]["mean"].get<double>()) + " +- " +
@@ -302,11 +330,19 @@ Json run_experiment(Experiment& experiment, const RunOptions& options, Progress&
   for (const Training& training : trainings) {
     if (experiment.transfer.chips == 0 || training.name == "naive_in_situ") continue;
     const auto since = std::chrono::steady_clock::now();
-    const std::vector<double> accuracies =
+    const std::vector<std::vector<double>> accuracies =
         transfer_to_chips(training, experiment, dataset, folder, progress);
-    summary["transfer"][training.name] = to_json(summarise(accuracies));
-    progress.say(training.name + " on " + std::to_string(accuracies.size()) + " fresh chips: " +
-                 percent(summarise(accuracies).mean) + " +- " + percent(summarise(accuracies).std));
+    Json& measured = summary["transfer"][training.name];
+    measured = {{"axis", "time_s"}, {"label", "time after programming"}};
+    measured["points"] = points_over_time(accuracies, experiment.transfer.elapsed);
+    measured.update(
+        judge(training, dataset, experiment.transfer.test_images, measured["points"]));
+    for (const Json& point : measured["points"]) {
+      progress.say(training.name + " on " + std::to_string(accuracies.size()) +
+                   " fresh chips after " + format_quantity(point["x"].get<double>(), "s") + ": " +
+                   percent(point["accuracy"]["mean"].get<double>()) + " +- " +
+                   percent(point["accuracy"]["std"].get<double>()));
+    }
     note_time("transfer " + training.name, since);
   }
 

@@ -88,7 +88,7 @@ TEST_F(RunExperiment, LeavesACompleteFolder) {
   EXPECT_EQ(read_json_lines(base_ / "a/metrics.jsonl").size(), 6U);
   EXPECT_EQ(read_json_lines(base_ / "a/transfer.jsonl").size(), 8U);
   EXPECT_TRUE(summary["data"]["is_synthetic"].get<bool>());
-  EXPECT_EQ(summary["transfer"]["mixed_precision"]["count"], 4);
+  EXPECT_EQ(summary["transfer"]["mixed_precision"]["points"][0]["accuracy"]["count"], 4);
 }
 
 TEST_F(RunExperiment, OneSeedGivesOneSummary) {

@@ -68,12 +68,14 @@ std::string in_words(const Json& summary) {
   const std::string method = summary.at("method").get<std::string>();
   std::string text;
   char number[64];
-  if (summary.contains("evaluation")) {
-    for (const Json& point : summary["evaluation"].at(method).at("points")) {
+  for (const char* measured : {"evaluation", "transfer"}) {
+    if (!summary.contains(measured)) continue;
+    for (const Json& point : summary[measured].at(method).at("points")) {
       const double mean = 100 * point.at("accuracy").at("mean").get<double>();
       std::snprintf(number, sizeof number, "%.2f %% at %g", mean, point.at("x").get<double>());
       text += (text.empty() ? "" : ", ") + std::string(number);
     }
+    break;
   }
   return text.empty() ? "finished" : text;
 }

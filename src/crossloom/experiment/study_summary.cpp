@@ -47,7 +47,11 @@ Json describe_cell(const StudyCell& cell, const fs::path& store) {
   described["steps"] = training.value("steps", 0);
   described["training_seconds"] =
       read_json_file(folder / "timing.json").value("training " + method, 0.0);
-  if (summary.contains("evaluation")) described.update(summary["evaluation"].at(method));
+  for (const char* measured : {"evaluation", "transfer"}) {
+    if (!summary.contains(measured) || !summary[measured].contains(method)) continue;
+    described.update(summary[measured].at(method));
+    break;
+  }
   return described;
 }
 

@@ -91,4 +91,16 @@ std::vector<bool> LayerRule::choose(const Network& network) const {
   return is_analog;
 }
 
+std::vector<Placement> place_by_rule(const Network& network,
+                                     const Hardware& hardware,
+                                     const LayerRule& layers,
+                                     const std::vector<Tensor>& w_max) {
+  const std::vector<bool> is_analog = layers.choose(network);
+  std::vector<Placement> placements;
+  for (std::size_t i = 0; i < is_analog.size(); ++i) {
+    placements.push_back({is_analog[i], hardware, w_max.at(i)});
+  }
+  return placements;
+}
+
 }  // namespace crossloom

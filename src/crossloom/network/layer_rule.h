@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "crossloom/core/params.h"
-#include "crossloom/network/network.h"
+#include "crossloom/network/chip.h"
 
 namespace crossloom {
 
@@ -26,6 +26,12 @@ struct LayerRule {
   /// pattern that fits none.
   std::vector<std::size_t> choose_computed(const Network& network) const;
 };
+
+/// Where each product of `network` runs, on one hardware, with the windows `w_max`.
+std::vector<Placement> place_by_rule(const Network& network,
+                                     const Hardware& hardware,
+                                     const LayerRule& layers,
+                                     const std::vector<Tensor>& w_max);
 
 /// The products that `pattern` fits, by index.
 std::vector<std::size_t> matching_products(const Network& network, const std::string& pattern);

@@ -21,6 +21,8 @@ std::string title_of(const std::string& method) {
   if (method == "mixed_precision") return "mixed precision on the chip";
   if (method == "naive_in_situ") return "naive: every batch programs";
   if (method == "digital") return "digital float";
+  if (method == "finetune") return "finetuned for the chip";
+  if (method == "untreated") return "as given";
   return method;
 }
 
@@ -256,6 +258,31 @@ Json variation_section(const Results& results) {
           {"tables", {{{"title", "By device error"}, {"columns", columns}, {"rows", rows}}}}};
 }
 
+/// Accuracy over the time after programming; nothing when there is but one time.
+Json over_time_chart(const Results& results) {
+  Json series = Json::array();
+  for (const auto& item : results.summary.at("transfer").items()) {
+    Json line = {{"name", title_of(item.key())}};
+    for (const Json& point : item.value().at("points")) {
+      if (point.at("x") == 0) continue;  // has no place on a logarithmic axis
+      const double mean = 100 * point.at("accuracy").at("mean").get<double>();
+      const double std = 100 * point.at("accuracy").at("std").get<double>();
+      line["x"].push_back(point.at("x"));
+      line["y"].push_back(mean);
+      line["low"].push_back(mean - std);
+      line["high"].push_back(mean + std);
+    }
+    if (line.contains("x") && line["x"].size() > 1) series.push_back(line);
+  }
+  if (series.empty()) return nullptr;
+  return {{"kind", "line"},
+          {"title", "Accuracy over time"},
+          {"note", "Mean over fresh chips; bands are the standard deviation between chips."},
+          {"x", {{"label", "time after programming"}, {"unit", "s"}, {"scale", "log"}}},
+          {"y", {{"label", "accuracy"}, {"unit", "%"}}},
+          {"series", series}};
+}
+
 Json transfer_section(const Results& results) {
   Json series = Json::array();
   Json rows = Json::array();
@@ -263,21 +290,25 @@ Json transfer_section(const Results& results) {
     Json values = Json::array();
     for (const Json& line : results.transfer) {
       if (line.value("method", "") == item.key())
-        values.push_back(100 * line.at("accuracy").get<double>());
+        values.push_back(100 * line.at("accuracies").back().get<double>());
     }
-    const Json& s = item.value();
-    const auto number = [&](const char* key) { return percent(s.at(key).get<double>()); };
     series.push_back({{"name", title_of(item.key())}, {"values", values}});
-    rows.push_back({title_of(item.key()),
-                    std::to_string(s.at("count").get<std::int64_t>()),
-                    number("mean"),
-                    number("std"),
-                    "+- " + number("ci95"),
-                    number("min"),
-                    number("median"),
-                    number("max")});
+    for (const Json& point : item.value().at("points")) {
+      const Json& s = point.at("accuracy");
+      const auto number = [&](const char* key) { return percent(s.at(key).get<double>()); };
+      rows.push_back({title_of(item.key()),
+                      format_quantity(point.at("x").get<double>(), "s"),
+                      std::to_string(s.at("count").get<std::int64_t>()),
+                      number("mean"),
+                      number("std"),
+                      "+- " + number("ci95"),
+                      number("min"),
+                      number("median"),
+                      number("max")});
+    }
   }
   const Json head = columns({"Trained by",
+                             "After",
                              "Chips",
                              "Mean",
                              "Standard deviation",
@@ -285,16 +316,19 @@ Json transfer_section(const Results& results) {
                              "Least",
                              "Median",
                              "Most"});
+  Json charts = Json::array({{{"kind", "distribution"},
+                              {"title", "Accuracy on fresh chips"},
+                              {"note", "At the last of the times."},
+                              {"y", {{"label", "accuracy"}, {"unit", "%"}}},
+                              {"series", series}}});
+  const Json over_time = over_time_chart(results);
+  if (!over_time.is_null()) charts.push_back(over_time);
   return {
       {"title", "Transfer to fresh chips"},
       {"text",
        "The trained weights are programmed once on chips that took no part in the training, each "
        "with errors of its own; only the ranges of its converters are set anew."},
-      {"charts",
-       {{{"kind", "distribution"},
-         {"title", "Accuracy on fresh chips"},
-         {"y", {{"label", "accuracy"}, {"unit", "%"}}},
-         {"series", series}}}},
+      {"charts", charts},
       {"tables", {{{"title", "Accuracy on fresh chips"}, {"columns", head}, {"rows", rows}}}}};
 }
 

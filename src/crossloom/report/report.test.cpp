@@ -32,13 +32,16 @@ class Report : public testing::Test {
            {"digital", {{"accuracy", 0.985}}}}},
          {"transfer",
           {{"digital",
-            {{"count", 2},
-             {"mean", 0.93},
-             {"std", 0.01},
-             {"ci95", 0.02},
-             {"min", 0.92},
-             {"median", 0.93},
-             {"max", 0.94}}}}},
+            {{"points",
+              Json::array({{{"x", 1.0},
+                            {"accuracy",
+                             {{"count", 2},
+                              {"mean", 0.93},
+                              {"std", 0.01},
+                              {"ci95", 0.02},
+                              {"min", 0.92},
+                              {"median", 0.93},
+                              {"max", 0.94}}}}})}}}}},
          {"cost",
           {{"products",
             {{{"name", "fc"},
@@ -75,7 +78,7 @@ class Report : public testing::Test {
         R"({"method":"digital","epoch":0,"accuracy":0.95,"loss":0.5,"num_updates":[]})"
         "\n");
     write_file(folder_ / "transfer.jsonl",
-               "{\"method\":\"digital\",\"chip\":1,\"accuracy\":0.93}\n");
+               "{\"method\":\"digital\",\"chip\":1,\"accuracies\":[0.93]}\n");
   }
   ~Report() override { fs::remove_all(folder_); }
 

@@ -18,7 +18,7 @@ constexpr double kKeep = 1;
 
 void TrainingNoise::describe(ParamList& params) {
   params.add(
-      "noise_scale", scale, {0, 10}, "1", "device error in training, as a multiple of noise.sigma");
+      "noise_scale", scale, {0, 10}, "1", "errors of devices in training, as a multiple of those of the chip");
   params.add("noise_warmup",
              warmup,
              {0, 1},
@@ -57,11 +57,13 @@ void GradientMethod::start(const TrainingSetup& setup) {
   for (Parameter& parameter : running_->parameters()) {
     if (parameter.is_trainable) others.push_back(parameter.value.requires_grad_());
   }
+  follow_ = std::make_unique<Network>(with_batch_statistics(*running_, kFollowMomentum));
+  batch_ = std::make_unique<Network>(with_batch_statistics(*running_, kKeep));
+  const std::vector<Tensor> own = own_parameters();
+  others.insert(others.end(), own.begin(), own.end());
   trained_ = weights;
   trained_.insert(trained_.end(), others.begin(), others.end());
   optimiser_ = std::make_unique<Optimiser>(setup.optimiser, weights, others);
-  follow_ = std::make_unique<Network>(with_batch_statistics(*running_, kFollowMomentum));
-  batch_ = std::make_unique<Network>(with_batch_statistics(*running_, kKeep));
 }
 
 const Network& GradientMethod::form(Norms norms) const {
@@ -79,6 +81,12 @@ std::vector<Tensor> GradientMethod::forward(const Tensor& x,
                                             const ChangeWeight& change,
                                             Norms norms) const {
   return with_weights(form(norms), change).forward(std::vector<Tensor>{x});
+}
+
+std::vector<Tensor> GradientMethod::forward_through(const Tensor& x,
+                                                    const Network::Products& products,
+                                                    Norms norms) const {
+  return form(norms).forward(std::vector<Tensor>{x}, products);
 }
 
 ChangeWeight GradientMethod::noisy(const Pass& pass) const {
@@ -111,6 +119,7 @@ double GradientMethod::step(const Batch& batch) {
 }
 
 void GradientMethod::constrain() {
+  constrain_own();
   if (clip_std_ == 0) return;
   const at::NoGradGuard no_grad;
   for (StoredProduct& stored : network_->products()) {

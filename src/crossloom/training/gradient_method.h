@@ -48,7 +48,7 @@ class GradientMethod : public TrainingMethod {
   void describe(ParamList& params) final;
   void start(const TrainingSetup& setup) override;
   double step(const Batch& batch) final;
-  Tensor predict(const Tensor& x, std::uint64_t pass, std::int64_t first_image) final;
+  Tensor predict(const Tensor& x, std::uint64_t pass, std::int64_t first_image) override;
   void set_learning_rate(double learning_rate) final;
   const Network& network() const final { return *network_; }
   TensorMap state() const override;
@@ -61,6 +61,12 @@ class GradientMethod : public TrainingMethod {
   /// The network in training: `network` itself, or with exits behind it. Called by `start`.
   virtual Network extend(const Network& network, Rng /*rng*/) const { return network; }
 
+  /// Further tensors that are trained, without decay. Called by `start`, with the network in place.
+  virtual std::vector<Tensor> own_parameters() { return {}; }
+
+  /// Keeps `own_parameters` in bounds. Called after each step.
+  virtual void constrain_own() {}
+
   /// Mean loss of a batch, with its graph.
   virtual Tensor loss(const Batch& batch) = 0;
 
@@ -72,6 +78,11 @@ class GradientMethod : public TrainingMethod {
 
   /// The same with weights that `change` makes instead of those with noise.
   std::vector<Tensor> forward(const Tensor& x, const ChangeWeight& change, Norms norms) const;
+
+  /// The same with products of another kind.
+  std::vector<Tensor> forward_through(const Tensor& x,
+                                      const Network::Products& products,
+                                      Norms norms) const;
 
   /// The weights of `pass`: with fresh noise, the exits' of the plainest device.
   ChangeWeight noisy(const Pass& pass) const;

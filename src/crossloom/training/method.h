@@ -1,7 +1,7 @@
 #pragma once
 
 #include "crossloom/core/registry.h"
-#include "crossloom/network/chip.h"
+#include "crossloom/network/layer_rule.h"
 #include "crossloom/training/optimiser.h"
 #include "crossloom/training/weight_noise.h"
 
@@ -18,6 +18,7 @@ struct Batch {
 struct TrainingSetup {
   Network network;  // with its first weights; not changed
   Hardware hardware;
+  LayerRule layers;  // which products are on it
   OptimiserOptions optimiser;
   WeightNoise noise;  // of the chips that the network is meant for
   std::uint64_t seed = 0;
@@ -62,6 +63,12 @@ class TrainingMethod {
 
   /// Weight updates sent to the chip since the start, for each product; empty without a chip.
   virtual std::vector<std::int64_t> num_updates() const { return {}; }
+
+  /// Puts into `placements`, one for each product, what was learned of the hardware.
+  virtual void place(std::vector<Placement>& /*placements*/) const {}
+
+  /// Whether steps change anything; without, no training takes place.
+  virtual bool learns() const { return true; }
 
   virtual TensorMap state() const = 0;
   virtual void load_state(const TensorMap& state) = 0;

@@ -68,9 +68,11 @@ class TrainingRun {
               const Dataset& dataset,
               const TrainingOptions& options);
 
-  bool is_finished() const { return step_ >= options_.epochs * batches_per_epoch_; }
+  bool is_finished() const { return step_ >= num_steps(); }
   std::int64_t step() const { return step_; }
-  std::int64_t num_steps() const { return options_.epochs * batches_per_epoch_; }
+  std::int64_t num_steps() const {
+    return method_.learns() ? options_.epochs * batches_per_epoch_ : 0;
+  }
   std::int64_t batches_per_epoch() const { return batches_per_epoch_; }
 
   /// Learns from the next batch; at the end of an epoch tests, adds to `records` and returns true.

@@ -32,7 +32,7 @@ struct Trained {
     hardware.device = Device("bulk_switching_wu2023");
     run = std::make_unique<TrainingRun>(
         *method,
-        TrainingSetup{random_network("lenet_wu2023", 1), hardware, {}, noise, 1},
+        TrainingSetup{random_network("lenet_wu2023", 1), hardware, {}, {}, noise, 1},
         dataset,
         options);
   }

@@ -34,6 +34,12 @@ class MixedPrecision : public TrainingMethod {
 
   void start(const TrainingSetup& setup) override {
     network_ = std::make_unique<Network>(setup.network.clone());
+    const std::vector<bool> is_analog = setup.layers.choose(*network_);
+    if (std::count(is_analog.begin(), is_analog.end(), false) > 0) {
+      throw ConfigError(
+          "a network that learns on the chip with products in the digital part (training on the "
+          "chip writes all of them); leave out [layers], or take another training.method");
+    }
     chip_ = std::make_unique<Chip>(
         *network_, setup.hardware, windows_of(network_->products().size()), setup.seed, 0);
     seed_ = setup.seed;

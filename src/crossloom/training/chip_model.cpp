@@ -1,0 +1,274 @@
+#include "crossloom/training/chip_model.h"
+
+#include <cmath>
+
+#include "crossloom/core/units.h"
+
+namespace crossloom {
+namespace {
+
+constexpr double kLeastShare = 0.02;
+constexpr double kLeastRange = 1e-6;
+
+Hardware with_drive(Hardware hardware, double scale) {
+  hardware.dac.v_read *= scale;
+  return hardware;
+}
+
+void require_law(const Device& device, double elapsed) {
+  if (elapsed <= device.max_elapsed()) return;
+  throw ConfigError("training for " + format_quantity(elapsed, "s") + " after programming (" +
+                    device.name() + " is known from 0 s to " +
+                    format_quantity(device.max_elapsed(), "s") +
+                    "); give method.elapsed within this, or a device with a longer law");
+}
+
+/// [C] -> [C, 1, …] as the weight has dimensions; [] stays.
+Tensor per_output(const Tensor& values, const Tensor& weight) {
+  if (values.dim() == 0) return values;
+  std::vector<std::int64_t> sizes(static_cast<std::size_t>(weight.dim()), 1);
+  sizes[0] = -1;
+  return values.view(sizes);
+}
+
+/// Mean square of each input channel: of images [B, C, H, W], of vectors [..., C].
+Tensor mean_square(const Tensor& x, const ProductGeometry& geometry) {
+  const Tensor square = x.detach().square();
+  return geometry.kind == ProductGeometry::Kind::kConv ? square.mean({0, 2, 3})
+                                                       : square.flatten(0, -2).mean(0);
+}
+
+/// Mean over outputs of sum_ij variance_ij inputs_j.
+Tensor weighed(const Tensor& variance, const Tensor& inputs, const ProductGeometry& geometry) {
+  // [C, C_in / groups, …] -> [groups, C / groups, C_in / groups]
+  const std::int64_t groups = geometry.groups;
+  const Tensor rows = variance.flatten(1)
+                          .view({variance.size(0), geometry.in_channels / groups, -1})
+                          .sum(2)
+                          .view({groups, geometry.out_channels / groups, -1});
+  return (rows * inputs.view({groups, 1, -1})).sum() / static_cast<double>(geometry.out_channels);
+}
+
+}  // namespace
+
+ChipModel::ChipModel(const Network& network,
+                     const Hardware& hardware,
+                     const std::vector<bool>& is_analog,
+                     double elapsed,
+                     double drive_scale,
+                     std::uint64_t seed)
+    : hardware_(with_drive(hardware, drive_scale)),
+      is_analog_(is_analog),
+      driver_(hardware_.dac, hardware_.device.iv_law()),
+      num_terms_(hardware_.device.iv_law().size()),
+      is_linear_(crossloom::is_linear(hardware_.device.iv_law(), hardware_.dac.v_full())) {
+  TORCH_CHECK(is_analog.size() == network.products().size());
+  require_law(hardware_.device, elapsed);
+  errors_ = std::make_shared<WeightErrorLaw>(
+      hardware_, elapsed, Rng(seed).fork(Purpose::kVariation).fork(~std::uint64_t{0}));
+  const RangeOptions& range = hardware_.dac.range;
+  const double fixed = range.policy == RangePolicy::kFixed ? hardware_.dac.x_max : 0;
+  ranges_.assign(is_analog.size(), Tensor());
+  shares_.assign(is_analog.size(), Tensor());
+  for (std::size_t i = 0; i < is_analog.size(); ++i) {
+    ranges_[i] = at::full({}, fixed, at::kFloat);
+    shares_[i] = at::ones({}, at::kFloat);
+  }
+  if (hardware_.adc.bits > 0 && hardware_.adc.noise_i > 0) {
+    const WeightMapping mapping(
+        hardware_.mapping, hardware_.device.range(), at::ones({}, at::kDouble));
+    double squares = 0;
+    for (const double significance : mapping.significance()) {
+      squares += static_cast<double>(hardware_.converted_lines()) * significance * significance;
+    }
+    noise_of_weight_ =
+        hardware_.adc.noise_i * std::sqrt(squares) * mapping.weight_scale().item<double>();
+  }
+}
+
+void ChipModel::observe_inputs(const Network& network, const Tensor& x) {
+  const at::NoGradGuard no_grad;
+  if (hardware_.dac.range.policy == RangePolicy::kFixed) return;
+  RangeOptions options = hardware_.dac.range;
+  // What a learned range comes to is found by training here; its start is a percentile.
+  if (options.policy == RangePolicy::kLearned) options.policy = RangePolicy::kCalibrated;
+  network.forward({x}, [&](std::size_t index, const Tensor& input) {
+    const StoredProduct& stored = network.products()[index];
+    const double before = ranges_[index].item<double>();
+    if (is_analog_[index] && (before == 0 || !ranges_[index].requires_grad())) {
+      const double seen = std::max(observe(options, input), kLeastRange);
+      ranges_[index].fill_(before == 0 ? seen : before + kRangeMomentum * (seen - before));
+    }
+    return digital_product(input, stored.weight, stored.geometry);
+  });
+}
+
+Tensor ChipModel::window(const Tensor& weight) const {
+  const Tensor columns = weight.flatten(1).abs().amax(1);
+  const Tensor edge = columns.max();
+  // As `largest_weight` has it.
+  return hardware_.mapping.scale == ScalePer::kColumn
+             ? at::maximum(columns, 1e-6 * edge.detach()).clamp_min(1e-30)
+             : edge.clamp_min(1e-30);
+}
+
+Tensor ChipModel::with_error(const Tensor& weight,
+                             const Tensor& w_max,
+                             double scale,
+                             Rng& rng) const {
+  const Tensor edge = per_output(w_max, weight);
+  const Tensor u = weight / edge;
+  const Tensor stored = errors_->stored(u) * edge;
+  if (scale == 0) return stored;
+  const Tensor error = errors_->mean(u) + errors_->sigma(u) * rng.normal(u.sizes());
+  return stored + (scale * edge) * error;
+}
+
+/// Of one output: noise_i of every converter that adds to it, in the units of the output.
+Tensor ChipModel::amplifier_sigma(const ProductGeometry& geometry,
+                                  const Tensor& w_max,
+                                  const Tensor& range,
+                                  const Tensor& use) const {
+  const Tiling tiling = tile_product(geometry, hardware_.array, hardware_.mapping.footprint());
+  const double of_tiles = std::sqrt(static_cast<double>(tiling.row_tiles));
+  return (noise_of_weight_ * of_tiles / driver_.full_drive()) * w_max * range / use;
+}
+
+Tensor ChipModel::product(const StoredProduct& stored,
+                          std::size_t index,
+                          const Tensor& x,
+                          const Draw& draw) const {
+  const ProductGeometry& geometry = stored.geometry;
+  const Tensor& weight = stored.weight;
+  if (!is_analog_[index]) return digital_product(x, weight, geometry);
+  const Tensor& range = ranges_[index];
+  TORCH_CHECK(range.requires_grad() || range.item<double>() > 0, "no inputs were observed");
+  const Tensor use = shares_[index] * draw.drive;
+  const Tensor w_max = window(weight).detach();
+  const bool bends = !draw.is_linear && !is_linear_;
+  Rng rng = draw.rng.fork(index);
+  const Tensor first =
+      bends ? driver_.transform(x, range, use, 0) : at::minimum(at::maximum(x, -range), range);
+  Tensor y = digital_product(first, with_error(weight, w_max, draw.error, rng), geometry);
+  for (std::size_t k = 1; bends && k < num_terms_; ++k) {
+    const Tensor edge = per_output(w_max, weight);
+    y = y + digital_product(driver_.transform(x, range, use, static_cast<std::int64_t>(k)),
+                            errors_->term(k, weight / edge) * edge,
+                            geometry);
+  }
+  if (draw.activity != nullptr) {
+    draw.activity->inputs[index] = mean_square(first, geometry);
+    draw.activity->outputs[index] = y.square().mean();
+  }
+  if (noise_of_weight_ == 0) return y;
+  const Tensor sigma = amplifier_sigma(geometry, w_max, range, use).to(at::kFloat);
+  const bool is_conv = geometry.kind == ProductGeometry::Kind::kConv && sigma.dim() == 1;
+  Rng amplifiers = draw.amplifiers.fork(index);
+  return y + amplifiers.normal(y.sizes()) * (is_conv ? sigma.view({-1, 1, 1}) : sigma);
+}
+
+Network::Products ChipModel::products(const std::vector<StoredProduct>& stored,
+                                      const Draw& draw) const {
+  if (draw.activity != nullptr) {
+    draw.activity->inputs.assign(stored.size(), Tensor());
+    draw.activity->outputs.assign(stored.size(), Tensor());
+  }
+  return [this, &stored, draw](std::size_t index, const Tensor& x) {
+    return product(stored[index], index, x, draw);
+  };
+}
+
+Tensor ChipModel::state_penalty(const std::vector<StoredProduct>& stored) const {
+  Tensor sum = at::zeros({});
+  for (std::size_t i = 0; i < is_analog_.size(); ++i) {
+    if (!is_analog_[i]) continue;
+    const Tensor& weight = stored[i].weight;
+    const Tensor edge = per_output(window(weight).detach(), weight);
+    const Tensor errors = (errors_->square(weight / edge) * edge.square()).sum();
+    sum = sum + errors / weight.detach().square().sum();
+  }
+  return sum;
+}
+
+Tensor ChipModel::noise_to_signal(const std::vector<StoredProduct>& stored) const {
+  Tensor sum = at::zeros({});
+  for (std::size_t i = 0; i < is_analog_.size(); ++i) {
+    if (!is_analog_[i]) continue;
+    const Tensor& weight = stored[i].weight;
+    const Tensor edge = per_output(window(weight), weight);
+    const Tensor variance = errors_->sigma(weight / edge).square() * edge.square();
+    sum = sum + variance.sum() / weight.square().sum();
+  }
+  return sum;
+}
+
+Tensor ChipModel::activity_penalty(const std::vector<StoredProduct>& stored,
+                                   const Activity& activity) const {
+  Tensor sum = at::zeros({});
+  for (std::size_t i = 0; i < is_analog_.size(); ++i) {
+    if (!is_analog_[i]) continue;
+    const Tensor& weight = stored[i].weight;
+    const Tensor edge = per_output(window(weight), weight);
+    const Tensor variance = errors_->sigma(weight / edge).square() * edge.square();
+    sum = sum + weighed(variance, activity.inputs[i], stored[i].geometry) / activity.outputs[i];
+  }
+  return sum;
+}
+
+std::vector<Tensor> ChipModel::learn_shares() {
+  std::vector<Tensor> learned;
+  for (std::size_t i = 0; i < is_analog_.size(); ++i) {
+    if (is_analog_[i]) learned.push_back(shares_[i].requires_grad_());
+  }
+  return learned;
+}
+
+std::vector<Tensor> ChipModel::learn_ranges() {
+  std::vector<Tensor> learned;
+  for (std::size_t i = 0; i < is_analog_.size(); ++i) {
+    if (is_analog_[i]) learned.push_back(ranges_[i].requires_grad_());
+  }
+  return learned;
+}
+
+void ChipModel::constrain() {
+  const at::NoGradGuard no_grad;
+  for (Tensor& share : shares_) share.clamp_(kLeastShare, 1);
+  for (Tensor& range : ranges_) {
+    if (range.requires_grad()) range.clamp_min_(kLeastRange);
+  }
+}
+
+bool ChipModel::has_ranges() const {
+  for (std::size_t i = 0; i < is_analog_.size(); ++i) {
+    if (is_analog_[i] && ranges_[i].item<double>() == 0) return false;
+  }
+  return true;
+}
+
+double ChipModel::share(std::size_t index) const {
+  return shares_.at(index).item<double>();
+}
+
+double ChipModel::input_range(std::size_t index) const {
+  return ranges_.at(index).item<double>();
+}
+
+TensorMap ChipModel::state() const {
+  TensorMap state;
+  for (std::size_t i = 0; i < is_analog_.size(); ++i) {
+    state[std::to_string(i) + ".range"] = ranges_[i].detach().clone();
+    state[std::to_string(i) + ".share"] = shares_[i].detach().clone();
+  }
+  return state;
+}
+
+void ChipModel::load_state(const TensorMap& state) {
+  const at::NoGradGuard no_grad;
+  for (std::size_t i = 0; i < is_analog_.size(); ++i) {
+    ranges_[i].copy_(state.at(std::to_string(i) + ".range"));
+    shares_[i].copy_(state.at(std::to_string(i) + ".share"));
+  }
+}
+
+}  // namespace crossloom

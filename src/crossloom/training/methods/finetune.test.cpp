@@ -1,0 +1,174 @@
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+#include "crossloom/evaluation/transfer.h"
+#include "crossloom/training/squares_testing.h"
+#include "crossloom/training/training_run.h"
+
+namespace crossloom {
+namespace {
+
+Dataset squares() {
+  Dataset dataset;
+  dataset.train = make_squares(320);
+  dataset.test = make_squares(100);
+  dataset.num_classes = 10;
+  return dataset;
+}
+
+/// HfOx cells driven to where sinh(10 v) is 1.8 times its slope.
+Hardware harsh() {
+  Hardware hardware;
+  hardware.device = Device("hfox_neurram_wan2022");
+  ParamList params;
+  hardware.device.describe(params);
+  params.assign({{"iv", "sinh"}, {"iv_curvature", 10}});
+  hardware.dac.v_read = 0.2;
+  hardware.dac.range = {RangePolicy::kCalibrated, 0.999, 0.02};
+  hardware.adc.range = {RangePolicy::kCalibrated, 0.9999, 0.02};
+  return hardware;
+}
+
+TrainingSetup setup_for(const Network& network) {
+  TrainingSetup setup{network, harsh(), {}, {}, {}, 1};
+  return setup;
+}
+
+TrainingOptions options_for(std::int64_t epochs) {
+  TrainingOptions options;
+  options.epochs = epochs;
+  options.batch_size = 32;
+  options.optimiser.rule = OptimiserOptions::Rule::kSgd;
+  options.optimiser.learning_rate = 0.02;
+  options.optimiser.weight_decay = 0;
+  return options;
+}
+
+std::unique_ptr<TrainingMethod> make_method(const std::string& name, const Json& values) {
+  auto method = Registry<TrainingMethod>::instance().create(name);
+  ParamList params;
+  method->describe(params);
+  params.assign(values);
+  return method;
+}
+
+/// LeNet that has learned the squares in float.
+Network trained() {
+  static const Network network = [] {
+    auto method = make_method("digital", Json::object());
+    TrainingOptions options = options_for(6);
+    options.optimiser = OptimiserOptions();
+    const Dataset dataset = squares();
+    TrainingRun run(*method, setup_for(random_network("lenet_wu2023", 1)), dataset, options);
+    while (!run.is_finished()) run.advance();
+    return run.result();
+  }();
+  return network;
+}
+
+TEST(Finetune, EveryCompositionTrains) {
+  const Dataset dataset = squares();
+  const std::vector<Json> variants = {
+      {{"retention", "none"}},
+      {{"retention", "consistency"}, {"penalty", "noise_to_signal"}},
+      {{"penalty", "state"}, {"distillation", 0.5}},
+      {{"penalty", "activity"}, {"distillation", 1.0}},
+      {{"shrink", "learned"}, {"ranges", "learned"}, {"anneal", 0.5}, {"clip_std", 2.5}}};
+  for (const Json& values : variants) {
+    auto method = make_method("finetune", values);
+    TrainingRun run(*method, setup_for(trained()), dataset, options_for(2));
+    while (!run.is_finished()) run.advance();
+    EXPECT_LT(run.records()[1].loss, 1.2 * run.records()[0].loss) << values.dump();
+    EXPECT_GT(run.records()[1].accuracy, 0.5) << values.dump();
+  }
+}
+
+TEST(Finetune, RepairsWhatTheChipBreaks) {
+  const Dataset dataset = squares();
+  const auto on_chips = [&](const Network& network) {
+    double sum = 0;
+    TransferOptions options;
+    options.elapsed = {86400};
+    const Transfer transfer{
+        network, place_by_rule(network, harsh(), {}, largest_weights(network)), options, 1};
+    for (std::int64_t chip = 1; chip <= 5; ++chip) {
+      sum += test_on_fresh_chip(transfer, dataset, chip)[0] / 5;
+    }
+    return sum;
+  };
+  auto method = make_method("finetune", {{"clip_std", 2.0}, {"noise_scale", 1.5}});
+  TrainingRun run(*method, setup_for(trained()), dataset, options_for(6));
+  while (!run.is_finished()) run.advance();
+  const double before = on_chips(trained());
+  const double after = on_chips(run.result());
+  EXPECT_LT(before, 0.97);
+  EXPECT_GT(after, before + (1 - before) / 2);
+}
+
+TEST(Finetune, GoesOnFromACheckpointToTheBit) {
+  const Dataset dataset = squares();
+  const Json values = {{"shrink", "learned"}, {"retention", "consistency"}};
+  auto whole = make_method("finetune", values);
+  TrainingRun run(*whole, setup_for(trained()), dataset, options_for(2));
+  TensorFile checkpoint;
+  for (int i = 0; !run.is_finished(); ++i) {
+    if (i == 7) checkpoint = run.checkpoint();
+    run.advance();
+  }
+  auto rest = make_method("finetune", values);
+  TrainingRun resumed(*rest, setup_for(trained()), dataset, options_for(2));
+  resumed.restore(checkpoint);
+  while (!resumed.is_finished()) resumed.advance();
+  for (const auto& [name, tensor] : run.result().weights()) {
+    EXPECT_TRUE(tensor.equal(resumed.result().weights().at(name))) << name;
+  }
+}
+
+TEST(Finetune, WithoutTheChipItIsPlainTraining) {
+  const Dataset dataset = squares();
+  const auto weights_of = [&](const std::string& name, const Json& values, Hardware hardware) {
+    auto method = make_method(name, values);
+    TrainingSetup setup = setup_for(trained());
+    setup.hardware = hardware;
+    TrainingRun run(*method, setup, dataset, options_for(1));
+    while (!run.is_finished()) run.advance();
+    return run.result().weights();
+  };
+  Hardware ideal;
+  ideal.dac.range.percentile = 1;
+  const TensorMap plain = weights_of("digital", Json::object(), ideal);
+  const TensorMap tuned = weights_of("finetune", {{"retention", "none"}}, ideal);
+  for (const auto& [name, tensor] : plain) {
+    EXPECT_TRUE(tensor.allclose(tuned.at(name), 1e-3, 1e-4)) << name;
+  }
+}
+
+TEST(Finetune, PlacesWhatItLearnedOfTheHardware) {
+  const Dataset dataset = squares();
+  auto method = make_method("finetune", {{"shrink", "learned"}, {"ranges", "learned"}});
+  TrainingRun run(*method, setup_for(trained()), dataset, options_for(1));
+  while (!run.is_finished()) run.advance();
+  const Network result = run.result();
+  std::vector<Placement> placements =
+      place_by_rule(result, harsh(), {}, largest_weights(result));
+  method->place(placements);
+  for (const Placement& placement : placements) {
+    EXPECT_EQ(placement.hardware.dac.range.policy, RangePolicy::kFixed);
+    EXPECT_GT(placement.hardware.dac.x_max, 0);
+    EXPECT_LE(placement.hardware.dac.range_use, 1);
+  }
+}
+
+TEST(Untreated, IsWhatWasGiven) {
+  const Dataset dataset = squares();
+  auto method = make_method("untreated", Json::object());
+  TrainingRun run(*method, setup_for(trained()), dataset, options_for(5));
+  EXPECT_TRUE(run.is_finished());
+  for (const auto& [name, tensor] : trained().weights()) {
+    EXPECT_TRUE(tensor.equal(run.result().weights().at(name))) << name;
+  }
+}
+
+}  // namespace
+}  // namespace crossloom
