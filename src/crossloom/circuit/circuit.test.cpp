@@ -138,7 +138,8 @@ TEST(RowDriver, TransformIsTheDriveInTheUnitsOfTheInput) {
     const RowDriver driver(dac, sinh_law(6));
     const double a = 6 * 0.2 * share;
     const Tensor expected = 2 * (a * (x / 2).clamp(-1, 1)).sinh() / a;
-    EXPECT_TRUE(driver.transform(x, at::full({}, 2.0), at::ones({}), 0).allclose(expected, 1e-5, 1e-6));
+    EXPECT_TRUE(
+        driver.transform(x, at::full({}, 2.0), at::ones({}), 0).allclose(expected, 1e-5, 1e-6));
     const Tensor driven = driver.drive(x, 2, kTerms).terms[0] * (2 / driver.full_drive());
     EXPECT_TRUE(driven.allclose(expected, 1e-4, 1e-4));
   }
@@ -176,6 +177,23 @@ TEST(RowDriver, TransformHasTheGradientsOfItsClosedForm) {
   EXPECT_NEAR(use.grad().item<double>(), (sum(X, s + h) - sum(X, s - h)) / (2 * h), 1e-7);
   const Tensor by_x = (a * s * x.detach() / X).cosh() * x.detach().abs().lt(X);
   EXPECT_TRUE(x.grad().allclose(by_x, 1e-9, 1e-12));
+}
+
+TEST(RowDriver, BendIsTheTransformAtTheStepsWithItsSlope) {
+  for (const double predistortion : {0.0, 2.0}) {
+    Dac dac = make_dac(10);
+    dac.predistortion = predistortion;
+    const RowDriver driver(dac, sinh_law(8));
+    const Tensor x = at::linspace(-3, 3, 1001).requires_grad_();
+    const RowDriver::Bent bent = driver.bend(x, 2, 0);
+    const Tensor exact = driver.transform(x, at::full({}, 2.0), at::ones({}), 0);
+    exact.sum().backward();
+    // Half a step is 2 / 2046, at a slope of at most cosh(1.6).
+    EXPECT_LT((bent.values - exact).abs().max().item<double>(), 1.01 * std::cosh(1.6) * 2 / 2046);
+    // Where x is beyond the range by less than half a step the slope may be that of the end.
+    const Tensor inside = x.detach().abs().lt(1.99).logical_or(x.detach().abs().gt(2.01));
+    EXPECT_LT(((bent.slopes - x.grad()) * inside).abs().max().item<double>(), 1e-2);
+  }
 }
 
 TEST(RowDriver, PulsesOfOneHeightAreLinearWhateverTheLaw) {

@@ -222,8 +222,8 @@ Drive RowDriver::look_up(const Tensor& x,
 }
 
 Tensor RowDriver::full_drive(const Tensor& v_full) const {
-  const bool is_small_signal = dac_.encoding == InputEncoding::kAmplitude &&
-                               dac_.counts_as == Dac::CountsAs::kSmallSignal;
+  const bool is_small_signal =
+      dac_.encoding == InputEncoding::kAmplitude && dac_.counts_as == Dac::CountsAs::kSmallSignal;
   return is_small_signal ? v_full : law_[0].shape(predistorted(v_full));
 }
 
@@ -238,6 +238,43 @@ Tensor RowDriver::transform(const Tensor& x,
     return shape(predistorted(u * v_full)) * (full_scale / full_drive(v_full));
   }
   return u.abs() * shape(dac_.v_full() * u.sign()) * (full_scale / full_drive());
+}
+
+RowDriver::Bent RowDriver::bend(const Tensor& x, double full_scale, std::int64_t k) const {
+  TORCH_CHECK(dac_.bits > 0 && dac_.bits <= 16, "a DAC without steps has no tables");
+  TORCH_CHECK(full_scale > 0, "the range of a DAC must be above zero, not ", full_scale);
+  const std::int64_t top = (std::int64_t{1} << dac_.bits) - 1;
+  // The first and the last code stand for what is beyond the full scale.
+  const at::AutoGradMode with_gradients(true);
+  const Tensor at_codes = (at::arange(-top - 1, top + 2, at::kDouble).clamp(-top, top) *
+                           (full_scale / static_cast<double>(top)))
+                              .requires_grad_();
+  const Tensor values =
+      transform(at_codes, at::full({}, full_scale, at::kDouble), at::ones({}, at::kDouble), k);
+  values.sum().backward();
+  Tensor slopes = at_codes.grad();
+  slopes[0] = 0;
+  slopes[-1] = 0;
+  const std::vector<float> value_of = as_table(values.detach());
+  const std::vector<float> slope_of = as_table(slopes);
+
+  const Tensor input = x.detach().contiguous();
+  Bent bent = {at::empty_like(input), at::empty_like(input)};
+  const float* const from = input.data_ptr<float>();
+  float* const to_values = bent.values.data_ptr<float>();
+  float* const to_slopes = bent.slopes.data_ptr<float>();
+  const auto edge = static_cast<float>(top + 1);
+  const auto to_code = static_cast<float>(static_cast<double>(top) / full_scale);
+  at::parallel_for(0, input.numel(), kGrain, [&](std::int64_t first, std::int64_t last) {
+    std::vector<std::int32_t> places(static_cast<std::size_t>(kPiece));
+    for (std::int64_t begin = first; begin < last; begin += kPiece) {
+      const std::int64_t count = std::min(kPiece, last - begin);
+      find_places(from + begin, count, to_code, edge, places.data());
+      take(value_of.data(), places.data(), count, to_values + begin);
+      take(slope_of.data(), places.data(), count, to_slopes + begin);
+    }
+  });
+  return bent;
 }
 
 }  // namespace crossloom

@@ -67,6 +67,14 @@ class RowDriver {
                    const Tensor& use,
                    std::int64_t k) const;
 
+  /// The same at the steps of the DAC, with the slope that gradients go through, from tables: one
+  /// pass over memory. Only for a DAC of 1 … 16 bits.
+  struct Bent {
+    Tensor values;  // as x
+    Tensor slopes;  // as x  of `values` by x, zero beyond the full scale
+  };
+  Bent bend(const Tensor& x, double full_scale, std::int64_t k) const;
+
  private:
   /// Values for each code from -top to top, then NaN for inputs that are none.
   struct Tables {

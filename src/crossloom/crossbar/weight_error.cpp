@@ -9,25 +9,33 @@ namespace {
 
 constexpr std::int64_t kPlainLevels = 129;
 constexpr std::int64_t kMostLevels = 1023;  // finer levels share the error of their neighbour
-constexpr std::int64_t kDegree = 6;
 
 std::int64_t number_of_levels(double step) {
   if (step == 0) return kPlainLevels;
   return std::min<std::int64_t>(2 * std::llround(1 / step) + 1, kMostLevels);
 }
 
-Tensor evaluate(const std::vector<double>& polynomial, const Tensor& u) {
-  Tensor sum = at::full_like(u, polynomial.back());
-  for (std::size_t k = polynomial.size() - 1; k-- > 0;) sum = sum * u + polynomial[k];
+/// 1, u … u^6 and |u|, |u|^3, |u|^5: laws of |u| have a bend at zero.
+std::vector<Tensor> basis(const Tensor& u) {
+  std::vector<Tensor> functions;
+  for (std::int64_t k = 0; k <= 6; ++k) functions.push_back(u.pow(k));
+  for (const std::int64_t k : {1, 3, 5}) functions.push_back(u.abs().pow(k));
+  return functions;
+}
+
+Tensor evaluate(const std::vector<double>& coefficients, const Tensor& u) {
+  const std::vector<Tensor> functions = basis(u.clamp(-1, 1));
+  Tensor sum = at::zeros_like(u);
+  for (std::size_t k = 0; k < functions.size(); ++k) sum = sum + coefficients[k] * functions[k];
   return sum;
 }
 
-/// Least squares: coefficients of u^0 … u^degree through the points (u, y).
-std::vector<double> fit_polynomial(const Tensor& u, const Tensor& y, std::int64_t degree) {
-  std::vector<Tensor> powers;
-  for (std::int64_t k = 0; k <= degree; ++k) powers.push_back(u.pow(k));
+/// Least squares through the points (u, y).
+std::vector<double> fit(const Tensor& u, const Tensor& y) {
   const Tensor solution =
-      std::get<0>(at::linalg_lstsq(at::stack(powers, 1), y.unsqueeze(1))).squeeze(1).contiguous();
+      std::get<0>(at::linalg_lstsq(at::stack(basis(u), 1), y.unsqueeze(1), 1e-12, "gelsd"))
+          .squeeze(1)
+          .contiguous();
   return {solution.data_ptr<double>(), solution.data_ptr<double>() + solution.numel()};
 }
 
@@ -37,7 +45,8 @@ WeightErrorLaw::WeightErrorLaw(const Hardware& hardware, double elapsed, const R
   Hardware of_probe = hardware;
   of_probe.mapping.scale = ScalePer::kTensor;
   const Tensor one = at::ones({}, at::kDouble);
-  step_ = WeightMapping(of_probe.mapping, of_probe.device.range(), one).weight_step().item<double>();
+  step_ =
+      WeightMapping(of_probe.mapping, of_probe.device.range(), one).weight_step().item<double>();
   const std::int64_t levels = number_of_levels(step_);
   const Tensor u = at::linspace(-1, 1, levels, at::kDouble);
   WeightCells cells(of_probe, ProductGeometry::linear(kCells, levels), one, rng);
@@ -50,12 +59,12 @@ WeightErrorLaw::WeightErrorLaw(const Hardware& hardware, double elapsed, const R
   for (std::size_t k = 1; k < law.size(); ++k) {
     const Tensor references = g.references.defined() ? law[k].strength(g.references) : Tensor();
     const Tensor seen = cells.weights({law[k].strength(g.cells), references});
-    terms_.push_back(fit_polynomial(u, seen.to(at::kDouble).mean(1), kDegree));
+    terms_.push_back(fit(u, seen.to(at::kDouble).mean(1)));
   }
   const Tensor error = cells.weights(g).to(at::kDouble) - u.unsqueeze(1);
   mean_ = error.mean(1);
   sigma_ = error.std(1, /*unbiased=*/true);
-  square_ = fit_polynomial(u, mean_.square() + sigma_.square(), kDegree);
+  square_ = fit(u, mean_.square() + sigma_.square());
   mean_ = mean_.to(at::kFloat);
   sigma_ = sigma_.to(at::kFloat);
 }
@@ -74,11 +83,11 @@ Tensor WeightErrorLaw::sigma(const Tensor& u) const {
 }
 
 Tensor WeightErrorLaw::square(const Tensor& u) const {
-  return evaluate(square_, u.clamp(-1, 1)).clamp_min(0);
+  return evaluate(square_, u).clamp_min(0);
 }
 
 Tensor WeightErrorLaw::term(std::size_t k, const Tensor& u) const {
-  return evaluate(terms_.at(k - 1), u.clamp(-1, 1));
+  return evaluate(terms_.at(k - 1), u);
 }
 
 Tensor WeightErrorLaw::stored(const Tensor& u) const {

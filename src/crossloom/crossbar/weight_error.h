@@ -29,11 +29,11 @@ class WeightErrorLaw {
   Tensor sigma(const Tensor& u) const;
 
   /// mean^2 + sigma^2 as a smooth curve, with gradients: the least-squares polynomial of sixth
-  /// degree in u. Digits of slices make the table itself jump from level to level.
+  /// degree in u and |u|. Digits of slices make the table itself jump from level to level.
   Tensor square(const Tensor& u) const;
 
-  /// What term k >= 1 of the current law sees of a weight: strength_k of its cells, added up as their
-  /// conductances are, the mean as a polynomial of sixth degree. With gradients.
+  /// What term k >= 1 of the current law sees of a weight: strength_k of its cells, added up as
+  /// their conductances are, the mean as a curve of the same form. With gradients.
   Tensor term(std::size_t k, const Tensor& u) const;
 
   /// The nearest weight that the mapping can store; gradients go straight through.
@@ -45,12 +45,11 @@ class WeightErrorLaw {
  private:
   Tensor place(const Tensor& u) const;
 
-  Tensor mean_;   // [levels]  of u from -1 to 1
-  Tensor sigma_;  // [levels]
-  double step_ = 0;              // between neighbouring levels; 0: any weight
-  using Polynomial = std::vector<double>;  // coefficients of u^0, u^1, …
-  Polynomial square_;
-  std::vector<Polynomial> terms_;  // of the current law behind the first
+  Tensor mean_;                             // [levels]  of u from -1 to 1
+  Tensor sigma_;                            // [levels]
+  double step_ = 0;                         // between neighbouring levels; 0: any weight
+  std::vector<double> square_;              // coefficients of the curve
+  std::vector<std::vector<double>> terms_;  // of the current law behind the first
 };
 
 }  // namespace crossloom

@@ -67,8 +67,8 @@ TEST(WeightError, MomentsAreThoseOfProgrammedProducts) {
   const Tensor both = sigma * std::sqrt(1.0 / 4000 + 1.0 / WeightErrorLaw::kCells);
   const Tensor off = (error.mean(1) - law.mean(level)).abs() / both;
   EXPECT_LT(off.max().item<double>(), 5);
-  const Tensor spread = (error.std(1, true) / sigma - 1).abs() /
-                        std::sqrt(0.5 / 4000 + 0.5 / WeightErrorLaw::kCells);
+  const Tensor spread =
+      (error.std(1, true) / sigma - 1).abs() / std::sqrt(0.5 / 4000 + 0.5 / WeightErrorLaw::kCells);
   EXPECT_LT(spread.max().item<double>(), 5);
 }
 
@@ -76,12 +76,15 @@ TEST(WeightError, SmoothSquareFollowsTheMomentsAndHasTheirSlope) {
   const WeightErrorLaw law(hfox({}), 86400, Rng(1));
   const Tensor u = at::linspace(-0.9, 0.9, 19);
   const Tensor expected = law.mean(u).square() + law.sigma(u).square();
-  EXPECT_LT((law.square(u) / expected - 1).abs().max().item<double>(), 0.25);
+  // The moments of each level have errors of a few per cent; zero, where the law has its bend,
+  // is smoothed.
+  const Tensor off = (law.square(u) - expected).abs() / expected.max();
+  EXPECT_LT(off.max().item<double>(), 0.1);
   const Tensor at = at::full({1}, 0.2, at::kDouble).requires_grad_();
   law.square(at).sum().backward();
   const double h = 1e-4;
-  const double slope = (law.square(at.detach() + h) - law.square(at.detach() - h)).item<double>() /
-                       (2 * h);
+  const double slope =
+      (law.square(at.detach() + h) - law.square(at.detach() - h)).item<double>() / (2 * h);
   EXPECT_NEAR(at.grad().item<double>(), slope, 1e-6 * std::abs(slope) + 1e-9);
 }
 

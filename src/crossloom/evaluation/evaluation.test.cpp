@@ -5,6 +5,7 @@
 #include "crossloom/evaluation/cost.h"
 #include "crossloom/evaluation/statistics.h"
 #include "crossloom/evaluation/transfer.h"
+#include "crossloom/network/layer_rule.h"
 #include "crossloom/network/architectures.h"
 #include "crossloom/training/accuracy.h"
 

@@ -78,10 +78,10 @@ Training train(const std::string& name,
       std::make_unique<TrainingRun>(*training.method,
                                     TrainingSetup{experiment.first_network(data.data_dir),
                                                   experiment.chip.hardware,
-                                                  experiment.layers,
                                                   {},
                                                   experiment.noise,
-                                                  static_cast<std::uint64_t>(experiment.seed)},
+                                                  static_cast<std::uint64_t>(experiment.seed),
+                                                  experiment.layers},
                                     dataset,
                                     experiment.training);
   TrainingRun& run = *training.run;

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include <torch/csrc/autograd/custom_function.h>
+
 #include "crossloom/core/units.h"
 
 namespace crossloom {
@@ -48,6 +50,24 @@ Tensor weighed(const Tensor& variance, const Tensor& inputs, const ProductGeomet
                           .view({groups, geometry.out_channels / groups, -1});
   return (rows * inputs.view({groups, 1, -1})).sum() / static_cast<double>(geometry.out_channels);
 }
+
+/// `RowDriver::bend` with its gradient.
+struct Bend : torch::autograd::Function<Bend> {
+  static Tensor forward(torch::autograd::AutogradContext* context,
+                        const Tensor& x,
+                        const RowDriver* driver,
+                        double full_scale,
+                        std::int64_t term) {
+    const RowDriver::Bent bent = driver->bend(x, full_scale, term);
+    context->save_for_backward({bent.slopes});
+    return bent.values;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& grads) {
+    return {grads[0] * context->get_saved_variables()[0], Tensor(), Tensor(), Tensor()};
+  }
+};
 
 }  // namespace
 
@@ -147,12 +167,20 @@ Tensor ChipModel::product(const StoredProduct& stored,
   const Tensor w_max = window(weight).detach();
   const bool bends = !draw.is_linear && !is_linear_;
   Rng rng = draw.rng.fork(index);
-  const Tensor first =
-      bends ? driver_.transform(x, range, use, 0) : at::minimum(at::maximum(x, -range), range);
+  const RowDriver driver = driver_of(draw);
+  const auto driven = [&](std::int64_t k) {
+    // Learned values need gradients of their own, which tables do not have.
+    const bool is_learned = range.requires_grad() || shares_[index].requires_grad();
+    if (is_learned || hardware_.dac.bits == 0 || x.scalar_type() != at::kFloat) {
+      return driver.transform(x, range, shares_[index], k);
+    }
+    return Bend::apply(x, &driver, range.item<double>(), k);
+  };
+  const Tensor first = driven(0);
   Tensor y = digital_product(first, with_error(weight, w_max, draw.error, rng), geometry);
   for (std::size_t k = 1; bends && k < num_terms_; ++k) {
     const Tensor edge = per_output(w_max, weight);
-    y = y + digital_product(driver_.transform(x, range, use, static_cast<std::int64_t>(k)),
+    y = y + digital_product(driven(static_cast<std::int64_t>(k)),
                             errors_->term(k, weight / edge) * edge,
                             geometry);
   }
@@ -165,6 +193,14 @@ Tensor ChipModel::product(const StoredProduct& stored,
   const bool is_conv = geometry.kind == ProductGeometry::Kind::kConv && sigma.dim() == 1;
   Rng amplifiers = draw.amplifiers.fork(index);
   return y + amplifiers.normal(y.sizes()) * (is_conv ? sigma.view({-1, 1, 1}) : sigma);
+}
+
+/// That of the share of the range which the pass drives, with a linear current where it wants one.
+RowDriver ChipModel::driver_of(const Draw& draw) const {
+  if (draw.drive == 1 && !draw.is_linear) return driver_;
+  Dac dac = hardware_.dac;
+  dac.range_use *= draw.drive;
+  return {dac, draw.is_linear ? linear_law() : hardware_.device.iv_law()};
 }
 
 Network::Products ChipModel::products(const std::vector<StoredProduct>& stored,

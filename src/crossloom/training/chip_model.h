@@ -18,8 +18,8 @@ namespace crossloom {
 /// (`RowDriver::transform`), W_0 the weights with the errors that cells have `elapsed` after
 /// programming (`WeightErrorLaw`), W_k what the further terms see of them. The noise is that of the
 /// amplifiers in front of the ADCs, which a shrunk range makes larger. All of it is taken from the
-/// hardware that evaluation simulates cell by cell; converters' steps and clipping at their upper
-/// end are left out.
+/// hardware that evaluation simulates cell by cell, with the steps of the DAC; steps of the ADCs
+/// and clipping at their ends are left out.
 ///
 /// Products that are digital stay exact.
 class ChipModel {
@@ -92,6 +92,7 @@ class ChipModel {
                  std::size_t index,
                  const Tensor& x,
                  const Draw& draw) const;
+  RowDriver driver_of(const Draw& draw) const;
   Tensor with_error(const Tensor& weight, const Tensor& w_max, double scale, Rng& rng) const;
   Tensor window(const Tensor& weight) const;
   Tensor amplifier_sigma(const ProductGeometry& geometry,

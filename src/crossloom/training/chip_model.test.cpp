@@ -97,7 +97,8 @@ TEST(ChipModel, LogitsSpreadAsThoseOfSimulatedChips) {
   }
   const Tensor by_model = at::stack(of_model).to(at::kDouble);
   const Tensor by_chips = at::stack(of_chips).to(at::kDouble);
-  const double ratio = by_model.var(0).mean().item<double>() / by_chips.var(0).mean().item<double>();
+  const double ratio =
+      by_model.var(0).mean().item<double>() / by_chips.var(0).mean().item<double>();
   // The variances of the 100 logits share their errors, as if there were about ten of them: each
   // mean variance has a relative standard error of sqrt(2 / (60 * 10)).
   EXPECT_NEAR(ratio, 1, 5 * std::sqrt(2 * 2.0 / (kChips * 10)));
@@ -134,7 +135,8 @@ TEST(ChipModel, GradientsAreThoseOfFiniteDifferences) {
     const double below = loss().item<double>();
     w[i] = before;
     const double expected = (above - below) / (2 * h);
-    EXPECT_NEAR(weight.grad().flatten()[i].item<double>(), expected, 1e-4 * std::abs(expected) + 1e-6);
+    EXPECT_NEAR(
+        weight.grad().flatten()[i].item<double>(), expected, 1e-4 * std::abs(expected) + 1e-6);
   }
 }
 
@@ -168,8 +170,7 @@ TEST(ChipModel, ActivityPenaltyIsTheMeasuredNoiseOfTheOutputs) {
   draw.error = 0;
   draw.activity = &activity;
   network.forward(x, model.products(network.products(), draw));
-  const double predicted =
-      model.activity_penalty(network.products(), activity).item<double>();
+  const double predicted = model.activity_penalty(network.products(), activity).item<double>();
   const StoredProduct& first = network.products()[0];
   draw.activity = nullptr;
   const Tensor exact = model.products(network.products(), draw)(0, x);

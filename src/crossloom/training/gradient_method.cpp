@@ -17,8 +17,11 @@ constexpr double kKeep = 1;
 }  // namespace
 
 void TrainingNoise::describe(ParamList& params) {
-  params.add(
-      "noise_scale", scale, {0, 10}, "1", "errors of devices in training, as a multiple of those of the chip");
+  params.add("noise_scale",
+             scale,
+             {0, 10},
+             "1",
+             "errors of devices in training, as a multiple of those of the chip");
   params.add("noise_warmup",
              warmup,
              {0, 1},

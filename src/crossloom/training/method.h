@@ -18,10 +18,10 @@ struct Batch {
 struct TrainingSetup {
   Network network;  // with its first weights; not changed
   Hardware hardware;
-  LayerRule layers;  // which products are on it
   OptimiserOptions optimiser;
   WeightNoise noise;  // of the chips that the network is meant for
   std::uint64_t seed = 0;
+  LayerRule layers;            // which products are on the chip
   std::int64_t num_steps = 0;  // of the whole training
 };
 

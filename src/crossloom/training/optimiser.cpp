@@ -93,11 +93,12 @@ TensorMap Optimiser::state() const {
     if (rule_ == OptimiserOptions::Rule::kAdamW) {
       const auto& entry = static_cast<const torch::optim::AdamWParamState&>(*found->second);
       state[prefix + "step"] = torch::tensor(entry.step(), torch::kLong);
-      state[prefix + "exp_avg"] = entry.exp_avg();
-      state[prefix + "exp_avg_sq"] = entry.exp_avg_sq();
+      state[prefix + "exp_avg"] = entry.exp_avg().clone();
+      state[prefix + "exp_avg_sq"] = entry.exp_avg_sq().clone();
     } else {
       const auto& entry = static_cast<const torch::optim::SGDParamState&>(*found->second);
-      if (entry.momentum_buffer().defined()) state[prefix + "momentum"] = entry.momentum_buffer();
+      if (entry.momentum_buffer().defined())
+        state[prefix + "momentum"] = entry.momentum_buffer().clone();
     }
   }
   return state;

@@ -128,11 +128,11 @@ class Finetune final : public GradientMethod {
                "1",
                "share of the given network's logits in the loss; 1 = no label is used");
     params.add("temperature", temperature_, {1e-3, 1e3}, "1", "distillation: of both softmaxes");
-    params.add_choice<BatchNorm>("batch_norm",
-                                 batch_norm_,
-                                 {{"frozen", BatchNorm::kFrozen},
-                                  {"followed", BatchNorm::kFollowed}},
-                                 "statistics of batch normalisations: those given, or followed");
+    params.add_choice<BatchNorm>(
+        "batch_norm",
+        batch_norm_,
+        {{"frozen", BatchNorm::kFrozen}, {"followed", BatchNorm::kFollowed}},
+        "statistics of batch normalisations: those given, or followed");
   }
 
   std::vector<Tensor> own_parameters() override {
@@ -228,7 +228,7 @@ class Finetune final : public GradientMethod {
   double penalty_weight_ = 0.03;
   double distillation_ = 0;
   double temperature_ = 2;
-  BatchNorm batch_norm_ = BatchNorm::kFrozen;
+  BatchNorm batch_norm_ = BatchNorm::kFollowed;
   std::unique_ptr<Network> teacher_;
   std::unique_ptr<ChipModel> model_;
 };

@@ -23,7 +23,7 @@ Hardware harsh() {
   hardware.device = Device("hfox_neurram_wan2022");
   ParamList params;
   hardware.device.describe(params);
-  params.assign({{"iv", "sinh"}, {"iv_curvature", 10}});
+  params.assign({{"iv", "sinh"}, {"iv_curvature", 10}, {"programming_noise_scale", 4}});
   hardware.dac.v_read = 0.2;
   hardware.dac.range = {RangePolicy::kCalibrated, 0.999, 0.02};
   hardware.adc.range = {RangePolicy::kCalibrated, 0.9999, 0.02};
@@ -31,7 +31,7 @@ Hardware harsh() {
 }
 
 TrainingSetup setup_for(const Network& network) {
-  TrainingSetup setup{network, harsh(), {}, {}, {}, 1};
+  TrainingSetup setup{network, harsh(), {}, {}, 1};
   return setup;
 }
 
@@ -40,7 +40,7 @@ TrainingOptions options_for(std::int64_t epochs) {
   options.epochs = epochs;
   options.batch_size = 32;
   options.optimiser.rule = OptimiserOptions::Rule::kSgd;
-  options.optimiser.learning_rate = 0.02;
+  options.optimiser.learning_rate = 0.002;
   options.optimiser.weight_decay = 0;
   return options;
 }
@@ -79,8 +79,8 @@ TEST(Finetune, EveryCompositionTrains) {
     auto method = make_method("finetune", values);
     TrainingRun run(*method, setup_for(trained()), dataset, options_for(2));
     while (!run.is_finished()) run.advance();
-    EXPECT_LT(run.records()[1].loss, 1.2 * run.records()[0].loss) << values.dump();
-    EXPECT_GT(run.records()[1].accuracy, 0.5) << values.dump();
+    EXPECT_TRUE(std::isfinite(run.records()[1].loss)) << values.dump();
+    EXPECT_GT(run.records()[1].accuracy, 0.85) << values.dump();
   }
 }
 
@@ -150,8 +150,7 @@ TEST(Finetune, PlacesWhatItLearnedOfTheHardware) {
   TrainingRun run(*method, setup_for(trained()), dataset, options_for(1));
   while (!run.is_finished()) run.advance();
   const Network result = run.result();
-  std::vector<Placement> placements =
-      place_by_rule(result, harsh(), {}, largest_weights(result));
+  std::vector<Placement> placements = place_by_rule(result, harsh(), {}, largest_weights(result));
   method->place(placements);
   for (const Placement& placement : placements) {
     EXPECT_EQ(placement.hardware.dac.range.policy, RangePolicy::kFixed);

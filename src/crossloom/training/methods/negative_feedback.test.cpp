@@ -34,7 +34,7 @@ class NegativeFeedbackTest : public testing::Test {
                                         const Json& values,
                                         double sigma) const {
     auto method = make(name, values);
-    TrainingSetup setup{random_network(kNetwork, 1), Hardware(), {}, {}, 1, 100};
+    TrainingSetup setup{random_network(kNetwork, 1), Hardware(), {}, {}, 1, {}, 100};
     setup.noise.sigma = sigma;
     method->start(setup);
     return method;
