@@ -50,8 +50,8 @@ std::unique_ptr<Examples> open_examples(const std::string& source,
                                         const DataOptions& options,
                                         Interpolation interpolation = Interpolation::kBilinear);
 
-/// The data set `source`, NAME[:FOLDER], with the images of both subsets in memory, as training needs
-/// them: those of `load_dataset` as they are, pictures of imagenet brought to `shape`.
+/// The data set `source`, NAME[:FOLDER], with the images of both subsets in memory, as training
+/// needs them: those of `load_dataset` as they are, pictures of imagenet brought to `shape`.
 Dataset open_dataset(const std::string& source, at::IntArrayRef shape, const DataOptions& options);
 
 /// Whether `source` names a data set that `open_dataset` knows, whether or not it is there.

@@ -202,4 +202,20 @@ ChipConfig load_chip_config(const std::filesystem::path& path,
   return config;
 }
 
+Json with_chip_file(Json values, const std::filesystem::path& folder) {
+  const std::string name = text_at(values, "experiment", "chip", "");
+  if (name.empty()) return values;
+  const std::filesystem::path path = folder / name;
+  Json merged = read_toml(path);
+  merged.erase("calibration");
+  if (merged.contains("layer")) {
+    throw ConfigError("experiment.chip = " + path.string() +
+                      " (its layers have hardware of their own, which training does not know); "
+                      "take a chip file without [layer] tables");
+  }
+  values["experiment"].erase("chip");
+  merged.merge_patch(values);
+  return merged;
+}
+
 }  // namespace crossloom

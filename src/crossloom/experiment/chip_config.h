@@ -63,6 +63,12 @@ class ChipConfig {
 ChipConfig load_chip_config(const std::filesystem::path& path,
                             const std::vector<std::string>& overrides);
 
+/// `values` of an experiment on top of the hardware and [layers] of the chip file that its
+/// `experiment.chip` names, a path from `folder` on, so that training and evaluation share one
+/// file. [calibration] is not taken over: fresh chips of an experiment set their ranges only.
+/// Throws `ConfigError` when layers have hardware of their own there.
+Json with_chip_file(Json values, const std::filesystem::path& folder);
+
 /// Lets each table of `values` be taken by the section of its name. Throws `ConfigError` on a table
 /// that no section takes.
 void assign_sections(const Json& values,

@@ -47,7 +47,9 @@ void Experiment::for_each_section(const VisitSection& visit) {
     params.add("name", name, "name of the run folder");
     params.add("data", data, "data set, see `crossloom data`");
     params.add("network", network, "architecture");
-    params.add("weights", weights, "file with the first weights; pretrained = those among the data; empty = random");
+    params.add("weights",
+               weights,
+               "file with the first weights; pretrained = those among the data; empty = random");
     params.add("seed", seed, {0, 9e15}, "1", "seed of all random numbers");
     params.add("baselines", baselines, "methods trained beside, for comparison");
   });
@@ -94,9 +96,8 @@ void Experiment::validate() const {
     tile_product(stored.geometry, chip.hardware.array, chip.hardware.mapping.footprint());
   }
   if (!is_dataset(data)) {
-    throw ConfigError("unknown data set '" + data +
-                      "' (nothing is known under it); use one of: " + join(dataset_names()) +
-                      ", imagenet");
+    throw ConfigError("unknown data set '" + data + "' (nothing is known under it); use one of: " +
+                      join(dataset_names()) + ", imagenet");
   }
   for (const std::string& baseline : baselines) make_method(baseline);
   if (name.empty() || name.find('/') != std::string::npos || name[0] == '.') {
@@ -117,7 +118,7 @@ Experiment load_experiment(const std::filesystem::path& path,
   const Json values = with_overrides(read_toml(path), overrides);
   Experiment experiment;
   try {
-    experiment.assign(values);
+    experiment.assign(with_chip_file(values, path.parent_path()));
   } catch (const ConfigError& error) {
     throw ConfigError(path.string() + ": " + error.what());
   }

@@ -138,6 +138,21 @@ TEST_F(ExperimentFile, BaselinesTakeTheValuesTheyDeclare) {
   EXPECT_EQ(params.values()["w_max"], 0.7);
 }
 
+TEST_F(ExperimentFile, TakesTheHardwareOfAChipFileWhereItSaysNothingElse) {
+  const fs::path chip = path_.parent_path() / ("crossloom_chip_" + std::to_string(::getpid()));
+  write_file(chip,
+             "[device]\nmodel = 'hfox_neurram_wan2022'\n[array]\nnum_rows = 96\nnum_cols = 64\n"
+             "[layers]\ndigital = ['@first']\n[calibration]\nexamples = 8\n");
+  const Experiment e = load("[experiment]\nchip = '" + chip.filename().string() +
+                            "'\n[training]\nmethod = 'digital'\n"
+                            "[array]\nnum_cols = 32\n");
+  EXPECT_EQ(e.chip.device_name, "hfox_neurram_wan2022");
+  EXPECT_EQ(e.chip.hardware.array.num_rows, 96);
+  EXPECT_EQ(e.chip.hardware.array.num_cols, 32);
+  EXPECT_EQ(e.layers.digital, std::vector<std::string>{"@first"});
+  fs::remove(chip);
+}
+
 // Every experiment file that is shipped can be read.
 TEST(ShippedExperiments, AreAccepted) {
   int count = 0;

@@ -121,11 +121,11 @@ std::vector<std::vector<double>> transfer_to_chips(const Training& training,
   const Network network = training.run->result();
   const Hardware& hardware = experiment.chip.hardware;
   const std::vector<Tensor> windows = training.method->windows();
-  std::vector<Placement> placements = place_by_rule(
-      network,
-      hardware,
-      experiment.layers,
-      windows.empty() ? largest_weights(network, hardware.mapping.scale) : windows);
+  std::vector<Placement> placements =
+      place_by_rule(network,
+                    hardware,
+                    experiment.layers,
+                    windows.empty() ? largest_weights(network, hardware.mapping.scale) : windows);
   training.method->place(placements);
   const Transfer transfer{network.clone(),
                           placements,
@@ -273,11 +273,10 @@ Json run_experiment(Experiment& experiment, const RunOptions& options, Progress&
   const auto start = std::chrono::steady_clock::now();
   // Data that cannot be had are said before anything is written.
   const bool is_finished = fs::exists(options.out / kSummary);
-  const Dataset dataset =
-      is_finished ? Dataset()
-                  : open_dataset(experiment.data,
-                                 make_network(experiment.network).input_size(),
-                                 options.data);
+  const Dataset dataset = is_finished ? Dataset()
+                                      : open_dataset(experiment.data,
+                                                     make_network(experiment.network).input_size(),
+                                                     options.data);
   const RunFolder folder(options.out, experiment, options.may_resume);
   if (is_finished) {
     progress.say("this run is finished; its results are in " + folder.path().string());
@@ -317,8 +316,7 @@ Json run_experiment(Experiment& experiment, const RunOptions& options, Progress&
     Json& measured = summary["evaluation"][training.name];
     measured = {{"axis", "sigma"}, {"label", "device error"}};
     measured["points"] = measure_variation(training, experiment, dataset, folder, progress);
-    measured.update(
-        judge(training, dataset, experiment.variation.test_images, measured["points"]));
+    measured.update(judge(training, dataset, experiment.variation.test_images, measured["points"]));
     for (const Json& point : measured["points"]) {
       progress.say(training.name + " at a device error of " + point["x"].dump() + ": " +
                    percent(point["accuracy"]["mean"].get<double>()) + " +- " +
@@ -335,8 +333,7 @@ Json run_experiment(Experiment& experiment, const RunOptions& options, Progress&
     Json& measured = summary["transfer"][training.name];
     measured = {{"axis", "time_s"}, {"label", "time after programming"}};
     measured["points"] = points_over_time(accuracies, experiment.transfer.elapsed);
-    measured.update(
-        judge(training, dataset, experiment.transfer.test_images, measured["points"]));
+    measured.update(judge(training, dataset, experiment.transfer.test_images, measured["points"]));
     for (const Json& point : measured["points"]) {
       progress.say(training.name + " on " + std::to_string(accuracies.size()) +
                    " fresh chips after " + format_quantity(point["x"].get<double>(), "s") + ": " +

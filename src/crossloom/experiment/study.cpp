@@ -143,8 +143,10 @@ Study::Study(const fs::path& path, const std::vector<std::string>& overrides) {
     params.add("values", values, {}, "1", "that it takes");
     params.add("baseline", baseline, "variant from which differences are taken; empty: the first");
     params.assign(table_at(file, "study"));
-    base_ = table_at(file, "base");
-    variants_ = table_at(file, "variant");
+    base_ = with_chip_file(table_at(file, "base"), path.parent_path());
+    for (const auto& item : table_at(file, "variant").items()) {
+      variants_[item.key()] = with_chip_file(item.value(), path.parent_path());
+    }
     check();
   } catch (const ConfigError& error) {
     throw ConfigError(path.string() + ": " + error.what());
