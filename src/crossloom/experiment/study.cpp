@@ -144,7 +144,8 @@ Study::Study(const fs::path& path, const std::vector<std::string>& overrides) {
     params.add("baseline", baseline, "variant from which differences are taken; empty: the first");
     params.assign(table_at(file, "study"));
     base_ = with_chip_file(table_at(file, "base"), path.parent_path());
-    for (const auto& item : table_at(file, "variant").items()) {
+    const Json given = table_at(file, "variant");
+    for (const auto& item : given.items()) {
       variants_[item.key()] = with_chip_file(item.value(), path.parent_path());
     }
     check();
