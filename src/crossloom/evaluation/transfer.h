@@ -1,7 +1,7 @@
 #pragma once
 
 #include "crossloom/data/dataset.h"
-#include "crossloom/network/chip.h"
+#include "crossloom/evaluation/evaluate.h"
 
 namespace crossloom {
 
@@ -23,8 +23,13 @@ struct Transfer {
   std::uint64_t seed = 0;
 };
 
+/// The chips of `transfer`, with inputs that set the ranges of their converters.
+ChipPlan plan_of(const Transfer& transfer);
+InputBatches calibration_of(const Transfer& transfer, const Dataset& dataset);
+
 /// Accuracies of the network on fresh chip `number` (from 1 on; 0 is the chip that learned) at each
-/// time, by `test_chip`: the ranges of its converters are set with the first images of the training set.
+/// time, by `test_chip`: the ranges of its converters are set with the first images of the training
+/// set.
 std::vector<double> test_on_fresh_chip(const Transfer& transfer,
                                        const Dataset& dataset,
                                        std::int64_t number);

@@ -16,12 +16,12 @@ namespace crossloom {
 
 /// Everything that decides the result of a run: the contents of an experiment file.
 ///
-/// `experiment.chip` in a file names a chip file whose hardware is taken where the file says nothing
-/// else (`with_chip_file`).
+/// `experiment.chip` in a file names a chip file whose hardware is taken where the file says
+/// nothing else (`with_chip_file`).
 ///
 /// A file is TOML with one table per part: [experiment], [device], [array], [mapping], [dac],
-/// [adc], [layers], [noise], [training], [method], [variation], [transfer], [cost]. Every key is a declared
-/// parameter; what a file leaves out has its default.
+/// [adc], [layers], [noise], [training], [method], [variation], [transfer], [cost]. Every key is a
+/// declared parameter; what a file leaves out has its default.
 class Experiment {
  public:
   Experiment();

@@ -11,6 +11,7 @@
 #include "crossloom/data/examples.h"
 #include "crossloom/evaluation/statistics.h"
 #include "crossloom/experiment/chip_picture.h"
+#include "crossloom/experiment/deployment_picture.h"
 #include "crossloom/experiment/run_folder.h"
 #include "crossloom/network/architectures.h"
 #include "crossloom/training/accuracy.h"
@@ -24,6 +25,7 @@ constexpr const char* kMetrics = "metrics.jsonl";
 constexpr const char* kTransfer = "transfer.jsonl";
 constexpr const char* kSummary = "summary.json";
 constexpr const char* kChip = "chip.json";
+constexpr const char* kDeployment = "deployment.json";
 constexpr const char* kTiming = "timing.json";
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -111,13 +113,8 @@ Training train(const std::string& name,
   return training;
 }
 
-/// Accuracies at each time of what `training` learned on fresh chips, from transfer.jsonl as far as
-/// it goes.
-std::vector<std::vector<double>> transfer_to_chips(const Training& training,
-                                                   const Experiment& experiment,
-                                                   const Dataset& dataset,
-                                                   const RunFolder& folder,
-                                                   Progress& progress) {
+/// What `training` learned, as it is put on fresh chips.
+Transfer make_transfer(const Training& training, const Experiment& experiment) {
   const Network network = training.run->result();
   const Hardware& hardware = experiment.chip.hardware;
   const std::vector<Tensor> windows = training.method->windows();
@@ -127,28 +124,35 @@ std::vector<std::vector<double>> transfer_to_chips(const Training& training,
                     experiment.layers,
                     windows.empty() ? largest_weights(network, hardware.mapping.scale) : windows);
   training.method->place(placements);
-  const Transfer transfer{network.clone(),
-                          placements,
-                          experiment.transfer,
-                          static_cast<std::uint64_t>(experiment.seed)};
+  return {network.clone(),
+          placements,
+          experiment.transfer,
+          static_cast<std::uint64_t>(experiment.seed)};
+}
+
+/// Accuracies at each time on fresh chips, from transfer.jsonl as far as it goes.
+std::vector<std::vector<double>> transfer_to_chips(const std::string& name,
+                                                   const Transfer& transfer,
+                                                   const Dataset& dataset,
+                                                   const RunFolder& folder,
+                                                   Progress& progress) {
   std::vector<std::vector<double>> accuracies;
   std::string finished;  // without the piece of a line that a killed process may have left
   for (const Json& line : read_json_lines(folder.path() / kTransfer)) {
     finished += line.dump() + "\n";
-    if (line.value("method", "") == training.name) {
+    if (line.value("method", "") == name) {
       accuracies.push_back(line.at("accuracies").get<std::vector<double>>());
     }
   }
   write_file(folder.path() / kTransfer, finished);
-  const std::int64_t chips = experiment.transfer.chips;
+  const std::int64_t chips = transfer.options.chips;
   while (static_cast<std::int64_t>(accuracies.size()) < chips) {
     throw_if_interrupted();
     const auto number = static_cast<std::int64_t>(accuracies.size()) + 1;
     accuracies.push_back(test_on_fresh_chip(transfer, dataset, number));
     append_line(folder.path() / kTransfer,
-                Json{{"method", training.name}, {"chip", number}, {"accuracies", accuracies.back()}}
-                    .dump());
-    progress.step(training.name + " on fresh chips", number, chips);
+                Json{{"method", name}, {"chip", number}, {"accuracies", accuracies.back()}}.dump());
+    progress.step(name + " on fresh chips", number, chips);
   }
   return accuracies;
 }
@@ -325,11 +329,15 @@ Json run_experiment(Experiment& experiment, const RunOptions& options, Progress&
     note_time("variation " + training.name, since);
   }
 
+  Json deployment = {{"current_law", picture_of_current_law(experiment.chip.hardware)}};
   for (const Training& training : trainings) {
     if (experiment.transfer.chips == 0 || training.name == "naive_in_situ") continue;
     const auto since = std::chrono::steady_clock::now();
+    const Transfer transfer = make_transfer(training, experiment);
     const std::vector<std::vector<double>> accuracies =
-        transfer_to_chips(training, experiment, dataset, folder, progress);
+        transfer_to_chips(training.name, transfer, dataset, folder, progress);
+    deployment["methods"][training.name] = picture_of_deployment(
+        plan_of(transfer), calibration_of(transfer, dataset), transfer.options.elapsed.back());
     Json& measured = summary["transfer"][training.name];
     measured = {{"axis", "time_s"}, {"label", "time after programming"}};
     measured["points"] = points_over_time(accuracies, experiment.transfer.elapsed);
@@ -345,6 +353,7 @@ Json run_experiment(Experiment& experiment, const RunOptions& options, Progress&
 
   summary["cost"] = to_json(
       count_cost(make_network(experiment.network), experiment.chip.hardware, experiment.cost));
+  if (deployment.contains("methods")) folder.write_json(kDeployment, deployment);
   folder.write_json(kChip, picture_of_chip(*trainings.front().method));
   folder.write_json("data.json",
                     {{"name", dataset.name},

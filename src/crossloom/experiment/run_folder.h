@@ -19,6 +19,7 @@ class FolderInUse : public ConfigError {
 ///   metrics.jsonl    one line per method and epoch        transfer.jsonl   one line per fresh chip
 ///   summary.json     the result; the same for the same seed and number of threads
 ///   chip.json        what the report draws of the chip    timing.json      seconds, which do vary
+///   deployment.json  the same of the networks on fresh chips
 ///   checkpoints/     METHOD.safetensors                   weights/         METHOD.safetensors
 ///   variation/       METHOD.safetensors: accuracies and sums over chips with errors of the weights
 ///   report.html

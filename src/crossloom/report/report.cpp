@@ -28,7 +28,7 @@ std::string title_of(const std::string& method) {
 
 /// What the files of a run folder say.
 struct Results {
-  Json summary, parameters, chip, data, timing;
+  Json summary, parameters, chip, data, timing, deployment;
   std::vector<Json> metrics, transfer;
 
   explicit Results(const fs::path& folder) {
@@ -42,6 +42,7 @@ struct Results {
     chip = read("chip.json");
     data = read("data.json");
     timing = read("timing.json");
+    if (fs::exists(folder / "deployment.json")) deployment = read("deployment.json");
     metrics = read_json_lines(folder / "metrics.jsonl");
     transfer = read_json_lines(folder / "transfer.jsonl");
   }
@@ -136,12 +137,12 @@ Json training_section(const Results& results) {
   charts.push_back(epochs_chart(
       results, "Training loss", "loss", 1, {{"label", "cross entropy"}, {"scale", "log"}}));
   if (!results.chip.is_null()) charts.push_back(updates_chart(results));
-  return {
-      {"title", "Training"},
-      {"text",
-       "The chip computes every forward pass of its training; accuracy is that of the chip as it "
-       "stands at the end of the epoch, on images it has not learned from."},
-      {"charts", charts}};
+  return {{"title", "Training"},
+          {"text",
+           "Accuracy is that of the chip, or of the network in training, as it stands at the end "
+           "of the "
+           "epoch, on images it has not learned from."},
+          {"charts", charts}};
 }
 
 Json wear_section(const Results& results) {
@@ -332,6 +333,88 @@ Json transfer_section(const Results& results) {
       {"tables", {{{"title", "Accuracy on fresh chips"}, {"columns", head}, {"rows", rows}}}}};
 }
 
+/// A histogram of `key` for every method.
+Json deployment_histogram(const Results& results,
+                          const std::string& key,
+                          const std::string& title,
+                          const Json& x,
+                          const std::string& of_what) {
+  Json series = Json::array();
+  for (const auto& item : results.deployment.at("methods").items()) {
+    const Json& histogram = item.value().at(key);
+    series.push_back({{"name", title_of(item.key())},
+                      {"edges", histogram.at("edges")},
+                      {"counts", histogram.at("counts")}});
+  }
+  return {{"kind", "histogram"},
+          {"title", title},
+          {"x", x},
+          {"y", {{"label", of_what}, {"scale", "log"}}},
+          {"series", series}};
+}
+
+/// How much of the signal of each product is left on a chip.
+Json layers_chart(const Results& results) {
+  Json names = Json::array();
+  Json series = Json::array();
+  for (const auto& item : results.deployment.at("methods").items()) {
+    Json values = Json::array();
+    for (const Json& layer : item.value().at("layers")) {
+      if (series.empty()) names.push_back(layer.at("name"));
+      values.push_back(layer.at("own_snr_dB"));
+    }
+    series.push_back({{"name", title_of(item.key())}, {"y", values}});
+  }
+  return {{"kind", "bar"},
+          {"title", "Signal to noise of each product"},
+          {"note",
+           "Its own output against the exact product of the same inputs, on chip 1 at the last of "
+           "the times. Low bars are the sensitive layers."},
+          {"x", {{"label", "product"}}},
+          {"y", {{"label", "signal to noise"}, {"unit", "dB"}}},
+          {"categories", names},
+          {"series", series}};
+}
+
+Json deployment_section(const Results& results) {
+  Json charts = Json::array();
+  const Json& law = results.deployment.at("current_law");
+  if (!law.is_null()) {
+    Json used_x = Json::array();
+    Json used_y = Json::array();
+    for (std::size_t i = 0; i < law.at("v").size(); ++i) {
+      if (std::abs(law["v"][i].get<double>()) > law.at("used_v").get<double>()) continue;
+      used_x.push_back(law["v"][i]);
+      used_y.push_back(law["current"][i]);
+    }
+    charts.push_back({{"kind", "line"},
+                      {"title", "Current of a cell"},
+                      {"note", "In units of the linear current at the read voltage."},
+                      {"x", {{"label", "voltage"}, {"unit", "V"}}},
+                      {"y", {{"label", "current"}}},
+                      {"series",
+                       {{{"name", "linear"}, {"x", law["v"]}, {"y", law["linear"]}},
+                        {{"name", "cell"}, {"x", law["v"]}, {"y", law["current"]}},
+                        {{"name", "range in use"}, {"x", used_x}, {"y", used_y}}}}});
+  }
+  charts.push_back(deployment_histogram(results,
+                                        "weights",
+                                        "Weights",
+                                        {{"label", "weight, share of the edge of the window"}},
+                                        "weights"));
+  charts.push_back(deployment_histogram(results,
+                                        "conductances",
+                                        "Conductances",
+                                        {{"label", "conductance written"}, {"unit", "uS"}},
+                                        "cells"));
+  charts.push_back(layers_chart(results));
+  return {{"title", "What the chip is given"},
+          {"text",
+           "The networks as they are written into fresh chips, and what the chips make of each "
+           "product."},
+          {"charts", charts}};
+}
+
 Json cost_section(const Results& results) {
   const Json& cost = results.summary.at("cost");
   Json rows = Json::array();
@@ -372,6 +455,7 @@ Json report_data(const fs::path& folder) {
   }
   if (results.summary.contains("evaluation")) sections.push_back(variation_section(results));
   if (results.summary.contains("transfer")) sections.push_back(transfer_section(results));
+  if (!results.deployment.is_null()) sections.push_back(deployment_section(results));
   sections.push_back(cost_section(results));
   const Json& summary = results.summary;
   return {{"title", summary.at("experiment")},
