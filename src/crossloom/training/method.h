@@ -70,6 +70,9 @@ class TrainingMethod {
   /// Whether steps change anything; without, no training takes place.
   virtual bool learns() const { return true; }
 
+  /// Whether the training images must show every class.
+  virtual bool needs_all_classes() const { return false; }
+
   virtual TensorMap state() const = 0;
   virtual void load_state(const TensorMap& state) = 0;
 };

@@ -19,6 +19,16 @@ Split part(const Split& split, std::int64_t first, std::int64_t count) {
   return {split.images.slice(0, first, first + count), split.labels.slice(0, first, first + count)};
 }
 
+void require_all_classes(const Split& split, const Dataset& dataset) {
+  const auto present = static_cast<std::int64_t>(std::get<0>(at::_unique(split.labels)).numel());
+  if (present >= dataset.num_classes) return;
+  throw ConfigError("finetuning with labels on " + std::to_string(split.labels.size(0)) +
+                    " images of " + std::to_string(present) + " of the " +
+                    std::to_string(dataset.num_classes) + " classes of " + dataset.name +
+                    " (the network would unlearn the others); give method.distillation = 1, which "
+                    "needs no labels, or images of all classes");
+}
+
 }  // namespace
 
 void TrainingOptions::describe(ParamList& params) {
@@ -123,6 +133,7 @@ TrainingRun::TrainingRun(TrainingMethod& method,
                       " (its batch normalisations need the spread within a batch); give "
                       "training.batch_size of 2 or more");
   }
+  if (method.needs_all_classes()) require_all_classes(split_.learned, dataset);
   batches_per_epoch_ = options.batches_per_epoch > 0 ? options.batches_per_epoch : most;
   setup.optimiser = options.optimiser;
   setup.num_steps = num_steps();

@@ -50,6 +50,9 @@ class Finetune final : public GradientMethod {
     }
   }
 
+  /// Labels of a few classes would teach the network that there are no others.
+  bool needs_all_classes() const override { return distillation_ < 1; }
+
   TensorMap state() const override {
     TensorMap state = GradientMethod::state();
     state.merge(with_prefix(model_->state(), "chip_model."));

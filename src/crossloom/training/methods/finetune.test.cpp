@@ -159,6 +159,36 @@ TEST(Finetune, PlacesWhatItLearnedOfTheHardware) {
   }
 }
 
+TEST(Finetune, RefusesLabelsOfAFewClasses) {
+  Dataset dataset = squares();
+  dataset.num_classes = 12;
+  const auto start = [&](const Json& values) {
+    auto method = make_method("finetune", values);
+    TrainingRun run(*method, setup_for(trained()), dataset, options_for(1));
+  };
+  try {
+    start(Json::object());
+    FAIL();
+  } catch (const ConfigError& error) {
+    EXPECT_NE(std::string(error.what()).find("10 of the 12 classes"), std::string::npos)
+        << error.what();
+  }
+  EXPECT_NO_THROW(start({{"distillation", 1.0}}));
+}
+
+TEST(Finetune, StopsWhereTheLossIsNoNumber) {
+  const Dataset dataset = squares();
+  auto method = make_method("finetune", Json::object());
+  TrainingOptions options = options_for(3);
+  options.optimiser.learning_rate = 1e6;
+  TrainingRun run(*method, setup_for(trained()), dataset, options);
+  EXPECT_THROW(
+      {
+        while (!run.is_finished()) run.advance();
+      },
+      Diverged);
+}
+
 TEST(Untreated, IsWhatWasGiven) {
   const Dataset dataset = squares();
   auto method = make_method("untreated", Json::object());
