@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "crossloom/data/data_testing.h"
+#include "crossloom/device/ageing_judgement.h"
 
 namespace crossloom {
 namespace {
@@ -82,7 +83,8 @@ TEST(AgeingFit, JudgementAgreesWithinItsStandardErrors) {
     EXPECT_EQ(std::isnan(check.mean.unseen_time), !is_inner);
     if (!is_inner) continue;
     EXPECT_NEAR(check.mean.unseen_time, check.mean.measured, 6 * check.mean.difference_error);
-    EXPECT_NEAR(check.spread.unseen_time / check.spread.measured, 1, 0.02);
+    // The cubic through t^0.1 at two decades' distance is 1 % off, three standard errors are 2 %.
+    EXPECT_NEAR(check.spread.unseen_time / check.spread.measured, 1, 0.03);
   }
 }
 

@@ -132,7 +132,8 @@ ReadingSums::Expected ReadingSums::expected(std::uint64_t pattern,
   return {a, moments.mean - a.matmul(read_mean).squeeze(2), left_over};
 }
 
-ReadingMoments ReadingSums::moments() const {
+/// Moments as if the readings of each time were those of all cells, and independent.
+ReadingMoments ReadingSums::without_covariance() const {
   ReadingMoments moments;
   moments.count = at::zeros({num_groups_}, at::kDouble);
   moments.num_read = at::zeros({num_groups_, num_times_}, at::kDouble);
@@ -149,9 +150,20 @@ ReadingMoments ReadingSums::moments() const {
   const Tensor num_read = moments.num_read.clamp_min(1);
   moments.mean = sum / num_read;
   moments.covariance = at::diag_embed((square / num_read - moments.mean.square()).clamp_min(0));
+  return moments;
+}
+
+ReadingMoments ReadingSums::moments() const {
+  return moments(without_covariance());
+}
+
+ReadingMoments ReadingSums::moments(const ReadingMoments& start) const {
+  ReadingMoments moments = without_covariance();
+  moments.mean = start.mean;
+  moments.covariance = start.covariance;
   const Tensor count = moments.count.clamp_min(1);
   for (int round = 0; round < kMostRounds; ++round) {
-    Tensor first = at::zeros_like(sum);
+    Tensor first = at::zeros_like(moments.mean);
     Tensor second = at::zeros_like(moments.covariance);
     for (const auto& [pattern, sums] : by_pattern_) {
       const auto [a, b, left_over] = expected(pattern, moments);

@@ -39,6 +39,9 @@ class ReadingSums {
   /// variance 0.
   ReadingMoments moments() const;
 
+  /// The same, found sooner from the moments `start` of similar sums.
+  ReadingMoments moments(const ReadingMoments& start) const;
+
   std::int64_t num_times() const { return num_times_; }
 
  private:
@@ -50,6 +53,7 @@ class ReadingSums {
 
   struct Expected;
 
+  ReadingMoments without_covariance() const;
   Expected expected(std::uint64_t pattern, const ReadingMoments& moments) const;
 
   /// By which times were read, a bit each.

@@ -6,6 +6,7 @@
 #include "crossloom/core/files.h"
 #include "crossloom/core/units.h"
 #include "crossloom/device/ageing_fit.h"
+#include "crossloom/device/ageing_judgement.h"
 #include "crossloom/device/device.h"
 #include "crossloom/device/program_fit.h"
 #include "crossloom/experiment/toml.h"
