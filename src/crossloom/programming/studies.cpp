@@ -103,7 +103,7 @@ std::vector<double> reading_gains(const Reading& reading, const Rng& rng) {
   }
   const WeightSource source = drawn_source(reading.shapes, reading.draw, rng);
   for (std::size_t i = 0; i < reading.shapes.size(); ++i) {
-    const LayerCodes codes = source.codes(i, reading.bits);
+    const LayerCodes codes = source.codes(i, options);
     natural.add(codes);
     for (Planner& planner : planners) planner.add(codes);
   }
@@ -125,7 +125,7 @@ std::vector<std::pair<std::string, Tensor>> product_weights(const TensorMap& ten
   return products;
 }
 
-std::vector<Scheme> standard_schemes(std::int64_t bits) {
+std::vector<Scheme> standard_schemes(std::int64_t bits, ScalePer scale) {
   using Rows = RowAssignment;
   std::vector<Scheme> schemes = {natural_scheme(bits)};
   for (std::int64_t fewer = bits - 1; fewer >= std::max<std::int64_t>(bits - 4, 1); --fewer) {
@@ -168,6 +168,7 @@ std::vector<Scheme> standard_schemes(std::int64_t bits) {
     schemes.push_back(
         scheme("QR sorted" + suffix, bits, Order::kQrSorted, Rows::kHungarian, budget));
   }
+  for (Scheme& one : schemes) one.options.scale = scale;
   return schemes;
 }
 
@@ -201,8 +202,10 @@ std::vector<Scheme> choose_schemes(const std::vector<Scheme>& schemes,
   return chosen;
 }
 
-Scheme natural_scheme(std::int64_t bits) {
-  return scheme("natural", bits, Order::kNatural, RowAssignment::kRank);
+Scheme natural_scheme(std::int64_t bits, ScalePer scale) {
+  Scheme natural = scheme("natural", bits, Order::kNatural, RowAssignment::kRank);
+  natural.options.scale = scale;
+  return natural;
 }
 
 CrossbarPool widened(CrossbarPool pool, const PlanOptions& options) {
