@@ -152,13 +152,20 @@ std::vector<Scheme> standard_schemes(std::int64_t bits, ScalePer scale) {
   pair.name = "QR + Hungarian, redundant pairs";
   pair.options.sign = SignCoding::kRedundantPair;
   schemes.push_back(pair);
-  Scheme stuck = scheme("R3 + static stucking c=3 p=.5", bits, Order::kR3, Rows::kRank);
-  stuck.options.stucking = Stucking::kStatic;
-  if (bits >= stuck.options.stuck_columns) {
-    schemes.push_back(stuck);
-    stuck.name = "R3 + dynamic stucking c=3 p=.5";
-    stuck.options.stucking = Stucking::kDynamic;
-    schemes.push_back(stuck);
+  for (const std::int64_t columns : {2, 3}) {
+    if (bits < columns) continue;
+    const std::string suffix = " stucking c=" + std::to_string(columns) + " p=.5";
+    const auto add_stuck = [&](const std::string& name, Scheme stuck, Stucking stucking) {
+      stuck.name = name + suffix;
+      stuck.options.stucking = stucking;
+      stuck.options.stuck_columns = columns;
+      schemes.push_back(stuck);
+    };
+    const Scheme sorted = scheme("", bits, Order::kR3, Rows::kRank);
+    const Scheme assigned = scheme("", bits, Order::kQrSorted, Rows::kHungarian);
+    add_stuck("R3 + static", sorted, Stucking::kStatic);
+    add_stuck("R3 + dynamic", sorted, Stucking::kDynamic);
+    add_stuck("QR sorted + Hungarian + static", assigned, Stucking::kStatic);
   }
   schemes.push_back(scheme("R3 + budget 2", bits, Order::kR3, Rows::kRank, 2));
   for (const std::int64_t budget : {1, 2, 3, 4, 6}) {
