@@ -69,7 +69,7 @@ struct BatchNormalisation {
     const Tensor mean_before = trained.parameters()[mean].value.to(at::kDouble);
     const Tensor variance_before = trained.parameters()[variance].value.to(at::kDouble);
     const Tensor factor = (on_chip.variance() + epsilon) / (exact.variance() + epsilon);
-    const Tensor mean_now = mean_before + on_chip.mean() - exact.mean();
+    const Tensor mean_now = on_chip.mean() + factor.sqrt() * (mean_before - exact.mean());
     const Tensor variance_now = (variance_before + epsilon) * factor - epsilon;
     network.parameters()[mean].value = mean_now.to(at::kFloat);
     network.parameters()[variance].value = variance_now.clamp_min(0).to(at::kFloat);
