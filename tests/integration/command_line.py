@@ -265,6 +265,10 @@ class CommandLine(unittest.TestCase):
             process.communicate()
             self.assertEqual(process.returncode, code)
             self.assertFalse((self.folder / "killed/network.plan").exists())
+            self.assertFalse((self.folder / "killed/plan.json").exists())
+            left = part.read_bytes()
+            self.assert_refused(self.crossloom(*command, "--out", "killed"), "--resume")
+            self.assertEqual(part.read_bytes(), left)
         self.assertEqual(self.crossloom(*command, "--out", "killed", "--resume").returncode, 0)
         for file in ("network.plan", "plan.json"):
             self.assertEqual((self.folder / "killed" / file).read_bytes(),

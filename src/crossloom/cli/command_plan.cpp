@@ -72,8 +72,9 @@ void print_plan(const Json& summary) {
               static_cast<unsigned long long>(writes(cost.at("first_load"))),
               number(cost, "routing_bits"),
               number(cost, "sign_bits"));
-  std::printf("wear: most written cell / mean %.2f levelled, %.2f not\n",
+  std::printf("wear: most written cell / mean %.2f with levelling %s, %.2f without\n",
               number(cost.at("wear"), "max_over_mean"),
+              cost.at("levelling").get<std::string>().c_str(),
               number(cost.at("unlevelled_wear"), "max_over_mean"));
   const long long batch = cost.at("batch").get<long long>();
   std::printf("energy %s, time %s per pass of %lld input%s; lifetime %.3g inferences\n",
@@ -176,8 +177,7 @@ void add_compare(CLI::App& plan) {
       plan.add_subcommand("compare", "orders, row assignments and budgets side by side");
   add_subject_options(*command, *given);
   add_pool_options(*command, *given);
-  command->add_option("--bits", given->request.options.bits, "bits of a weight's magnitude")
-      ->check(CLI::Range(1, static_cast<int>(kMaxBits)));
+  add_code_options(*command, *given);
   command->add_option("--schemes", *patterns, "names of schemes, * for any characters; default all")
       ->delimiter(',');
   command->callback([given, patterns] {

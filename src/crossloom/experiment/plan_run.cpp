@@ -155,8 +155,8 @@ std::vector<std::int64_t> budgets_of(const PlanRequest& request, const Subject& 
       sensitivities(subject.network, batches, request.sensitivity, Rng(request.options.seed));
   std::vector<LayerSensitivity> layers;
   for (std::size_t i = 0; i < curvatures.size(); ++i) {
-    const LayerCodes codes = subject.source.codes(i, request.options.bits);
-    layers.push_back({codes.num_weights(), codes.lsb, curvatures[i]});
+    const LayerCodes codes = subject.source.codes(i, request.options);
+    layers.push_back({codes.num_weights(), rms_step(codes), curvatures[i]});
   }
   return layer_budgets(layers, static_cast<double>(request.options.budget));
 }
@@ -170,6 +170,7 @@ Json as_json(const PlanRequest& request) {
                {"options", values_of(request.options)},
                {"write_cost", values_of(request.write_cost)},
                {"sensitivity", static_cast<int>(request.sensitivity)},
+               {"calibration_examples", request.calibration_examples},
                {"data", request.data},
                {"count", request.count}};
   if (request.onnx.scaling) {
@@ -250,6 +251,12 @@ Json to_json(const WearMap& wear) {
           {"writes", std::vector<double>(first, first + static_cast<std::ptrdiff_t>(cells))}};
 }
 
+std::string name_of(Levelling levelling) {
+  PlanOptions options;
+  options.levelling = levelling;
+  return values_of(options).at("levelling").get<std::string>();
+}
+
 Json to_json(const PlanCost& cost) {
   Json json = {{"weights", cost.num_weights},
                {"first_load", to_json(cost.first_load)},
@@ -265,6 +272,7 @@ Json to_json(const PlanCost& cost) {
                {"time_per_pass_s", cost.time},
                {"batch", cost.batch},
                {"lifetime_inferences", cost.lifetime},
+               {"levelling", name_of(cost.levelling)},
                {"wear", to_json(cost.wear)},
                {"unlevelled_wear", to_json(cost.unlevelled_wear)}};
   for (const LayerCost& layer : cost.layers) json["layers"].push_back(to_json(layer));
@@ -345,7 +353,7 @@ Json run_plan(const PlanRequest& request, Progress& progress) {
       plan_subject(subject, plan, "plan", planned ? &*planned : nullptr, progress);
 
   NetworkPlanRequest natural;
-  natural.options = natural_scheme(request.options.bits).options;
+  natural.options = natural_scheme(request.options.bits, request.options.scale).options;
   natural.pool = widened(request.pool, natural.options);
   const PlanCost reference = plan_subject(subject, natural, "natural order", nullptr, progress);
   Json summary = {{"model", subject.network.name()},
@@ -368,7 +376,7 @@ Json run_comparison(const PlanRequest& request,
                     Progress& progress) {
   require_consistent(request);
   const std::vector<Scheme> schemes =
-      choose_schemes(standard_schemes(request.options.bits), patterns);
+      choose_schemes(standard_schemes(request.options.bits, request.options.scale), patterns);
   const Subject subject(request);
   ResultFile results(request.out, as_json(request), request.may_resume);
   std::optional<Judge> judge;
@@ -382,7 +390,7 @@ Json run_comparison(const PlanRequest& request,
     results.add(row);
     return row;
   };
-  const Json reference = row_of(natural_scheme(request.options.bits));
+  const Json reference = row_of(natural_scheme(request.options.bits, request.options.scale));
   Json summary = {{"model", subject.network.name()},
                   {"draw", request.draw},
                   {"parameters", parameters_of(request)},
@@ -409,7 +417,7 @@ Json replay_plan(const PlanRequest& request, const fs::path& path, Progress& pro
   const PlanHeader header = reader.header();
   Subject subject(request);
   if (!request.draw.empty()) subject.fill_network();
-  reader.require_network(checksum(subject.source, header.options.bits));
+  reader.require_network(checksum(subject.source, header.options));
   std::vector<Tensor> inputs;
   if (request.data.empty()) {
     for (const NetworkInput& input : subject.network.inputs()) {

@@ -114,6 +114,22 @@ TEST(Planner, BudgetIsNeverExceeded) {
   EXPECT_EQ(error.abs().max().item<std::int64_t>(), 3);
 }
 
+TEST(Planner, ErrorOfOutputsWithTheirOwnStepsIsThatOfTheirWeights) {
+  PlanOptions options;
+  options.budget = 3;
+  options.scale = ScalePer::kColumn;
+  const Tensor w = laplace(40, 300) * at::logspace(-3, 1, 40).view({40, 1});
+  const LayerCodes codes = quantise("layer", w, options.bits, options.scale);
+  Planner planner({}, options);
+  const LayerPlan plan = planner.add(codes);
+  const Tensor steps = at::tensor(at::ArrayRef<double>(plan.lsb), at::kDouble).unsqueeze(1);
+  const Tensor error = planned_values(plan, options) * steps - w;
+  EXPECT_TRUE((error.abs() <= 3.501 * steps).all().item<bool>());
+  // Rounding and budget add up as independent errors.
+  const double rmse = (error.norm() / w.norm()).item<double>();
+  EXPECT_NEAR(planner.cost().rmse / rmse, 1, 0.02);
+}
+
 TEST(Planner, RoutingMetadataIsLogOfTheInputsOrOfTheRows) {
   const auto routing_bits = [](Order order, RowAssignment assignment) {
     PlanOptions options;
@@ -286,6 +302,22 @@ TEST(Levelling, ColumnsAloneTakeMoreThanHalfOfTheUnevennessOfSortedRows) {
   EXPECT_LT(ratio() - 1, (unlevelled - 1) / 2);  // rows differ still
   options.levelling = Levelling::kColumnsCrossbarsAndRows;
   EXPECT_LE(ratio(), 1.3);
+}
+
+TEST(Levelling, OnlyWhatComesRoundWithinTheLifetimeCounts) {
+  // Writes of the most written cell and passes until the rotation comes round: 3 and 2 with columns
+  // levelled, 2 and 4 with crossbars, 2 and 8 with rows.
+  const WearMap wear{2, 2, 2, {4, 2, 2, 2, 2, 0, 2, 2}};
+  const auto completed = [&](double endurance) {
+    return completed_levelling(wear, Levelling::kColumnsCrossbarsAndRows, endurance);
+  };
+  EXPECT_EQ(completed(5.9), Levelling::kNone);
+  EXPECT_EQ(completed(6), Levelling::kColumns);
+  EXPECT_EQ(completed(7.9), Levelling::kColumns);
+  EXPECT_EQ(completed(8), Levelling::kColumnsAndCrossbars);
+  EXPECT_EQ(completed(15.9), Levelling::kColumnsAndCrossbars);
+  EXPECT_EQ(completed(16), Levelling::kColumnsCrossbarsAndRows);
+  EXPECT_EQ(completed_levelling(wear, Levelling::kColumns, 1e6), Levelling::kColumns);
 }
 
 TEST(Lifetime, GrowsWithTheBatchAndTheEndurance) {

@@ -51,6 +51,15 @@ std::int64_t rotation_period(const WearMap& wear, Levelling levelling) {
   return period;
 }
 
+Levelling completed_levelling(const WearMap& wear, Levelling wanted, double endurance) {
+  for (int kind = static_cast<int>(wanted); kind > 0; --kind) {
+    const auto levelling = static_cast<Levelling>(kind);
+    const auto period = static_cast<double>(rotation_period(wear, levelling));
+    if (lifetime(level(wear, levelling), endurance, 1) >= period) return levelling;
+  }
+  return Levelling::kNone;
+}
+
 double lifetime(const WearMap& levelled, double endurance, std::int64_t batch) {
   return endurance * static_cast<double>(batch) / levelled.max();
 }

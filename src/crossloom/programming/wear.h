@@ -32,9 +32,12 @@ WearMap level(const WearMap& wear, Levelling levelling);
 /// Passes after which every cell has played every role it can.
 std::int64_t rotation_period(const WearMap& wear, Levelling levelling);
 
+/// The finest levelling up to `wanted` whose rotation comes round before a cell has had `endurance`
+/// writes: what a chip gets of it in its life.
+Levelling completed_levelling(const WearMap& wear, Levelling wanted, double endurance);
+
 /// Inferences until the most written cell has had `endurance` writes, when each resident section
-/// serves `batch` inputs. With levelling it holds when that takes longer than the rotation's
-/// period; the first load of all is neglected.
+/// serves `batch` inputs. The first load of all is neglected.
 double lifetime(const WearMap& levelled, double endurance, std::int64_t batch);
 
 }  // namespace crossloom

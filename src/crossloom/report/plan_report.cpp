@@ -152,18 +152,21 @@ Json wear_section(const Json& cost) {
   const auto ratio = [](const Json& wear) {
     return "Most written cell / mean: " + fixed(number(wear, "max_over_mean"), 2) + ".";
   };
-  return {{"title", "Wear"},
-          {"text",
-           "Writes of each cell of the crossbar with the most written one, per pass in the steady "
-           "state. Levelling rotates the roles of columns, crossbars and rows from pass to pass; "
-           "its map is the mean over a whole period of the rotation."},
-          {"charts",
-           {wear_map("Crossbar " + count(unlevelled, "crossbar") + " without levelling",
-                     ratio(unlevelled),
-                     unlevelled),
-            wear_map("Crossbar " + count(levelled, "crossbar") + " as planned",
-                     ratio(levelled),
-                     levelled)}}};
+  return {
+      {"title", "Wear"},
+      {"text",
+       "Writes of each cell of the crossbar with the most written one, per pass in the steady "
+       "state. Levelling rotates the roles of columns, then of crossbars, then of rows from pass "
+       "to pass; its map is the mean over a whole period of the rotation, as far as that comes "
+       "round within the lifetime."},
+      {"charts",
+       {wear_map("Crossbar " + count(unlevelled, "crossbar") + " without levelling",
+                 ratio(unlevelled),
+                 unlevelled),
+        wear_map("Crossbar " + count(levelled, "crossbar") + ", levelling " +
+                     cost.at("levelling").get<std::string>(),
+                 ratio(levelled),
+                 levelled)}}};
 }
 
 std::string subject_of(const Json& summary) {
