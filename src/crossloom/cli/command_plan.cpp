@@ -8,6 +8,7 @@
 #include "crossloom/cli/console_progress.h"
 #include "crossloom/cli/plan_arguments.h"
 #include "crossloom/core/interrupt.h"
+#include "crossloom/core/json_text.h"
 #include "crossloom/core/threads.h"
 #include "crossloom/core/units.h"
 #include "crossloom/device/device.h"
@@ -163,7 +164,7 @@ void run_and_print(const PlanArguments& given, const Work& work, const Print& pr
                                           : "stopped; go on with the same command and --resume");
     }
   }
-  given.is_json ? (void)std::printf("%s\n", result.dump(2).c_str()) : print(result);
+  given.is_json ? (void)std::printf("%s\n", to_text(result, 2).c_str()) : print(result);
   if (given.out.empty()) return;
   const auto report = write_report(given.out);
   if (!given.is_json) std::printf("report: %s\n", report.c_str());

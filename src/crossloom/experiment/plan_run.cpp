@@ -8,6 +8,7 @@
 
 #include "crossloom/core/files.h"
 #include "crossloom/core/interrupt.h"
+#include "crossloom/core/json_text.h"
 #include "crossloom/core/units.h"
 #include "crossloom/evaluation/evaluate.h"
 #include "crossloom/evaluation/planned_network.h"
@@ -360,7 +361,7 @@ Json run_plan(const PlanRequest& request, Progress& progress) {
     describe_data(*judge, summary);
     summary["accuracy"] = judge->judge(planned->network());
   }
-  if (!request.out.empty()) write_file(request.out / kPlanSummary, summary.dump(1) + "\n");
+  if (!request.out.empty()) write_file(request.out / kPlanSummary, to_text(summary, 1) + "\n");
   return summary;
 }
 
@@ -400,7 +401,8 @@ Json run_comparison(const PlanRequest& request,
     progress.say(scheme.name + ": " + format_quantity(row["gain"].get<double>(), "1") + " x");
     summary["rows"].push_back(row);
   }
-  if (!request.out.empty()) write_file(request.out / kComparisonSummary, summary.dump(1) + "\n");
+  if (!request.out.empty())
+    write_file(request.out / kComparisonSummary, to_text(summary, 1) + "\n");
   return summary;
 }
 
