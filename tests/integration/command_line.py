@@ -312,6 +312,10 @@ class CommandLine(unittest.TestCase):
             process.communicate()
             self.assertEqual(process.returncode, code)
             self.assertFalse((self.folder / "killed/network.plan").exists())
+            self.assertFalse((self.folder / "killed/plan.json").exists())
+            left = part.read_bytes()
+            self.assert_refused(self.crossloom(*command, "--out", "killed"), "--resume")
+            self.assertEqual(part.read_bytes(), left)
         self.assertEqual(self.crossloom(*command, "--out", "killed", "--resume").returncode, 0)
         for file in ("network.plan", "plan.json"):
             self.assertEqual((self.folder / "killed" / file).read_bytes(),
@@ -364,6 +368,10 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(json.loads(resumed.stdout), summary)
         self.assert_refused(self.evaluate(*chips, "--seed", "2", "--out", "cut", "--resume"),
                             "another request")
+        for line in ("3", '{"chip": "1", "time_s": 1}', '{"chip": 1}'):
+            (self.folder / "cut/results.jsonl").write_text(line + "\n")
+            self.assert_refused(self.evaluate(*chips, "--out", "cut", "--resume"),
+                                "is not one of a chip and a time")
 
     def test_evaluate_names_what_is_wrong(self):
         model = ["--model", "lenet5", "--data", "mnist"]
