@@ -13,7 +13,7 @@ packages=(
   libgtest-dev libbenchmark-dev
 )
 [ "${1:-}" = "--with-tests" ] &&
-  packages+=(chromium ngspice python3-torch python3-torchvision)
+  packages+=(chromium ngspice python3-torch python3-torchvision clang libclang-rt-14-dev)
 # Any node from 18 on builds the report's page.
 command -v npm >/dev/null || packages+=(nodejs npm)
 

@@ -9,6 +9,7 @@
 #include "crossloom/cli/help.h"
 #include "crossloom/cli/model_arguments.h"
 #include "crossloom/core/interrupt.h"
+#include "crossloom/core/json_text.h"
 #include "crossloom/core/threads.h"
 #include "crossloom/core/units.h"
 #include "crossloom/experiment/chip_config.h"
@@ -108,7 +109,7 @@ void score_file(const EvaluateArguments& given) {
   const Json scores =
       score_prediction_file(given.request.data, given.predictions, given.request.data_options);
   if (given.is_json) {
-    std::printf("%s\n", scores.dump(2).c_str());
+    std::printf("%s\n", to_text(scores, 2).c_str());
     return;
   }
   for (const auto& item : scores.items()) {
@@ -150,7 +151,7 @@ void evaluate(EvaluateArguments& given) {
                           : "stopped; go on with the same command and --resume");
   }
   if (given.is_json) {
-    std::printf("%s\n", summary.dump(2).c_str());
+    std::printf("%s\n", to_text(summary, 2).c_str());
     return;
   }
   print_table(summary);

@@ -6,6 +6,7 @@
 
 #include "crossloom/cli/commands.h"
 #include "crossloom/cli/model_arguments.h"
+#include "crossloom/core/json_text.h"
 #include "crossloom/network/inventory.h"
 
 namespace crossloom {
@@ -94,7 +95,7 @@ void inspect(const InspectArguments& given) {
   const Network network = open_layers(given.model);
   const std::vector<LayerInventory> layers = take_inventory(network, array);
   if (given.json) {
-    std::printf("%s\n", to_json(network, layers, array).dump(2).c_str());
+    std::printf("%s\n", to_text(to_json(network, layers, array), 2).c_str());
   } else {
     print_table(layers, array);
   }

@@ -8,6 +8,7 @@
 #include "crossloom/cli/console_progress.h"
 #include "crossloom/cli/plan_arguments.h"
 #include "crossloom/core/interrupt.h"
+#include "crossloom/core/json_text.h"
 #include "crossloom/core/threads.h"
 #include "crossloom/core/units.h"
 #include "crossloom/device/device.h"
@@ -71,8 +72,9 @@ void print_plan(const Json& summary) {
               static_cast<unsigned long long>(writes(cost.at("first_load"))),
               number(cost, "routing_bits"),
               number(cost, "sign_bits"));
-  std::printf("wear: most written cell / mean %.2f levelled, %.2f not\n",
+  std::printf("wear: most written cell / mean %.2f levelled over %lld passes, %.2f without\n",
               number(cost.at("wear"), "max_over_mean"),
+              cost.at("wear").at("passes").get<long long>(),
               number(cost.at("unlevelled_wear"), "max_over_mean"));
   const long long batch = cost.at("batch").get<long long>();
   std::printf("energy %s, time %s per pass of %lld input%s; lifetime %.3g inferences\n",
@@ -162,7 +164,7 @@ void run_and_print(const PlanArguments& given, const Work& work, const Print& pr
                                           : "stopped; go on with the same command and --resume");
     }
   }
-  given.is_json ? (void)std::printf("%s\n", result.dump(2).c_str()) : print(result);
+  given.is_json ? (void)std::printf("%s\n", to_text(result, 2).c_str()) : print(result);
   if (given.out.empty()) return;
   const auto report = write_report(given.out);
   if (!given.is_json) std::printf("report: %s\n", report.c_str());
@@ -175,8 +177,7 @@ void add_compare(CLI::App& plan) {
       plan.add_subcommand("compare", "orders, row assignments and budgets side by side");
   add_subject_options(*command, *given);
   add_pool_options(*command, *given);
-  command->add_option("--bits", given->request.options.bits, "bits of a weight's magnitude")
-      ->check(CLI::Range(1, static_cast<int>(kMaxBits)));
+  add_code_options(*command, *given);
   command->add_option("--schemes", *patterns, "names of schemes, * for any characters; default all")
       ->delimiter(',');
   command->callback([given, patterns] {

@@ -6,6 +6,7 @@
 #include "crossloom/cli/commands.h"
 #include "crossloom/cli/console_progress.h"
 #include "crossloom/core/interrupt.h"
+#include "crossloom/core/json_text.h"
 #include "crossloom/core/threads.h"
 #include "crossloom/experiment/study.h"
 #include "crossloom/report/study_report.h"
@@ -78,7 +79,7 @@ void study(const StudyArguments& given) {
                       options.store.string() + ")");
   }
   if (given.is_json) {
-    std::printf("%s\n", summary.dump(1).c_str());
+    std::printf("%s\n", to_text(summary, 1).c_str());
     return;
   }
   print_summary(summary);

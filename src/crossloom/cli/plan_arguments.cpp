@@ -9,17 +9,20 @@
 namespace crossloom {
 namespace {
 
-/// Gives `command` an option for each parameter that `described` declares: name_of_it becomes
-/// --name-of-it. `described` must outlive the command. Those in `others` have an option of their
-/// own.
+bool is_any(const std::string& /*name*/) {
+  return true;
+}
+
+/// Gives `command` an option for each parameter that `described` declares and `is_wanted`:
+/// name_of_it becomes --name-of-it. `described` must outlive the command.
 template <class Described>
 void add_parameter_options(CLI::App& command,
                            Described& described,
-                           const std::vector<std::string>& others = {}) {
+                           bool (*is_wanted)(const std::string& name) = is_any) {
   ParamList params;
   described.describe(params);
   for (const Param& param : params.all()) {
-    if (std::find(others.begin(), others.end(), param.name) != others.end()) continue;
+    if (!is_wanted(param.name)) continue;
     std::string option = "--" + param.name;
     std::replace(option.begin(), option.end(), '_', '-');
     const Json value = param.get();
@@ -59,10 +62,18 @@ void add_pool_options(CLI::App& command, PlanArguments& given) {
       .add_option("--pool", given.pool_size, "crossbars,rows,columns of the chip; default 1,128,10")
       ->delimiter(',')
       ->expected(3);
-  add_parameter_options(command, given.request.pool, {"num_crossbars", "num_rows", "num_cols"});
+  add_parameter_options(command, given.request.pool, [](const std::string& name) {
+    return name != "num_crossbars" && name != "num_rows" && name != "num_cols";  // see --pool
+  });
   add_parameter_options(command, given.request.write_cost);
   command.add_option("--out", given.out, "folder for the plan, the numbers and a report");
   command.add_flag("--resume", given.request.may_resume, "go on with what is in --out");
+}
+
+void add_code_options(CLI::App& command, PlanArguments& given) {
+  add_parameter_options(command, given.request.options, [](const std::string& name) {
+    return name == "bits" || name == "scale";
+  });
 }
 
 void add_scheme_options(CLI::App& command, PlanArguments& given) {

@@ -23,10 +23,13 @@ struct PlanArguments {
 /// The network, the data it is measured on, threads and the form of the output.
 void add_subject_options(CLI::App& command, PlanArguments& given);
 
-/// The pool, the bits of a weight and what a write costs.
+/// The pool and what a write costs.
 void add_pool_options(CLI::App& command, PlanArguments& given);
 
-/// Order, row assignment, budgets and all else that makes a scheme.
+/// How weights become integers, which all schemes share.
+void add_code_options(CLI::App& command, PlanArguments& given);
+
+/// That, order, row assignment, budgets and all else that makes a scheme.
 void add_scheme_options(CLI::App& command, PlanArguments& given);
 
 /// The request, when everything has been parsed.

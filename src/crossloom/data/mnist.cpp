@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 
 #include "crossloom/core/errors.h"
@@ -16,8 +17,26 @@ struct MnistFile {
   const char* name;  // without ".gz"
   std::int64_t num_packed_bytes;
   const char* packed_sha256;
-  const char* sha256;  // of the unpacked contents; nullptr: not known, only packed files pass
+  const char* sha256;  // of the unpacked contents; nullptr: not known
 };
+
+const std::array<MnistFile, 4> kDigits = {
+    {{"train-images-idx3-ubyte",
+      9912422,
+      "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+      "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"},
+     {"train-labels-idx1-ubyte",
+      28881,
+      "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+      "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"},
+     {"t10k-images-idx3-ubyte",
+      1648877,
+      "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+      "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"},
+     {"t10k-labels-idx1-ubyte",
+      4542,
+      "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+      "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"}}};
 
 struct MnistSet {
   std::string name;
@@ -28,9 +47,12 @@ struct MnistSet {
   bool has_stand_in = false;       // drawn digits may take its place
 };
 
-/// 60 000 images for training, 10 000 for the test, 28x28 grey levels, 10 classes.
+/// 60 000 images for training, 10 000 for the test, 28x28 grey levels, 10 classes; packed, unpacked
+/// or packed again.
 ///
-/// Only the original contents pass: a damaged file may be a well-formed one.
+/// Only the original contents pass, since a damaged file may be a well-formed one. Where only the
+/// checksum of the original packed file is known, another file passes by its form and sizes, and
+/// `Dataset::provenance` says so.
 class MnistFamily : public DatasetSource {
  public:
   explicit MnistFamily(MnistSet set) : set_(std::move(set)) {}
@@ -39,8 +61,8 @@ class MnistFamily : public DatasetSource {
 
  private:
   std::vector<std::string> file_names() const;
-  Tensor read_original(const fs::path& path, const MnistFile& file, std::int64_t num_dims) const;
-  Split read_split(const std::vector<fs::path>& paths, std::size_t first) const;
+  Tensor read_file_of_set(const fs::path& path, std::size_t index, bool& is_original) const;
+  [[noreturn]] void refuse(const fs::path& path, const std::string& why) const;
   Dataset read_all(const FoundFiles& found) const;
 
   MnistSet set_;
@@ -58,22 +80,7 @@ class Mnist final : public MnistFamily {
                      {"mnist"},
                      {"https://ossci-datasets.s3.amazonaws.com/mnist/",
                       "https://storage.googleapis.com/cvdf-datasets/mnist/"},
-                     {{{"train-images-idx3-ubyte",
-                        9912422,
-                        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-                        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"},
-                       {"train-labels-idx1-ubyte",
-                        28881,
-                        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-                        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"},
-                       {"t10k-images-idx3-ubyte",
-                        1648877,
-                        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-                        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"},
-                       {"t10k-labels-idx1-ubyte",
-                        4542,
-                        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-                        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"}}},
+                     kDigits,
                      true}) {}
 };
 
@@ -115,27 +122,36 @@ std::vector<std::string> MnistFamily::file_names() const {
   return names;
 }
 
-Tensor MnistFamily::read_original(const fs::path& path,
-                                  const MnistFile& file,
-                                  std::int64_t num_dims) const {
-  const std::string contents = read_maybe_gzip(path, kMaxIdxBytes);
-  Tensor tensor = parse_idx(contents, num_dims, path);  // first, since its messages say more
-  const bool is_original = file.sha256 != nullptr ? sha256(contents) == file.sha256
-                                                  : sha256(read_file(path)) == file.packed_sha256;
-  if (!is_original) {
-    throw ConfigError(path.string() + " is damaged or not a " +
-                      (file.sha256 != nullptr ? "" : "packed (.gz) ") + "file of " + set_.title +
-                      " (its checksum differs from the original's); remove it and run `crossloom "
-                      "data fetch " +
-                      set_.name + "`");
-  }
-  return tensor;
+void MnistFamily::refuse(const fs::path& path, const std::string& why) const {
+  throw ConfigError(path.string() + " is damaged or not a file of " + set_.title + " (" + why +
+                    "); remove it and run `crossloom data fetch " + set_.name + "`");
 }
 
-Split MnistFamily::read_split(const std::vector<fs::path>& paths, std::size_t first) const {
-  const Tensor images = read_original(paths[first], set_.files[first], 3);
-  const Tensor labels = read_original(paths[first + 1], set_.files[first + 1], 1);
-  return labelled_images(images, labels, 10, paths[first + 1]);
+/// File `index`. `is_original` turns false when its checksum is not known.
+Tensor MnistFamily::read_file_of_set(const fs::path& path,
+                                     std::size_t index,
+                                     bool& is_original) const {
+  const MnistFile& file = set_.files[index];
+  const bool has_images = index % 2 == 0;
+  const std::string contents = read_maybe_gzip(path, kMaxIdxBytes);
+  Tensor tensor = parse_idx(contents, has_images ? 3 : 1, path);  // first: its messages say more
+  const std::string checksum = sha256(contents);
+  if (file.sha256 != nullptr) {
+    if (checksum != file.sha256) refuse(path, "its checksum differs from the original's");
+    return tensor;
+  }
+  if (sha256(read_file(path)) == file.packed_sha256) return tensor;
+  is_original = false;
+  if (std::any_of(kDigits.begin(), kDigits.end(), [&](const MnistFile& digits) {
+        return checksum == digits.sha256;
+      })) {
+    refuse(path, "it is one of MNIST, the digits");
+  }
+  const std::int64_t count = index < 2 ? 60000 : 10000;
+  const std::vector<std::int64_t> expected =
+      has_images ? std::vector<std::int64_t>{count, 28, 28} : std::vector<std::int64_t>{count};
+  if (tensor.sizes() != expected) refuse(path, "it has other sizes than the original");
+  return tensor;
 }
 
 Dataset MnistFamily::read_all(const FoundFiles& found) const {
@@ -144,12 +160,19 @@ Dataset MnistFamily::read_all(const FoundFiles& found) const {
         set_.title + " in " + found.folder.string() + " is incomplete (" + found.missing.front() +
         " is missing); remove what is there or run `crossloom data fetch " + set_.name + "`");
   }
+  bool is_original = true;
+  std::array<Tensor, 4> parts;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    parts[i] = read_file_of_set(found.paths[i], i, is_original);
+  }
   return {set_.name,
-          "real " + set_.title + ", checksums verified, from " + resolved(found.folder).string(),
+          "real " + set_.title + ", " +
+              (is_original ? "checksums verified" : "not all of it in the original packed files") +
+              ", from " + resolved(found.folder).string(),
           false,
           10,
-          read_split(found.paths, 0),
-          read_split(found.paths, 2)};
+          labelled_images(parts[0], parts[1], 10, found.paths[1]),
+          labelled_images(parts[2], parts[3], 10, found.paths[3])};
 }
 
 Dataset MnistFamily::load(const DataOptions& options) const {

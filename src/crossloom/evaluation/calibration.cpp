@@ -44,22 +44,60 @@ struct Line {
   }
 };
 
-/// Running mean and variance of the batch normalisation behind each product that has one.
-std::map<std::size_t, std::pair<Tensor, Tensor>> batch_norm_statistics(Network& network) {
-  std::map<std::size_t, std::pair<Tensor, Tensor>> statistics;
+/// Sums over the inputs of a batch normalisation, for each channel.
+struct Moments {
+  double count = 0;
+  Tensor sum, squares;  // [C]
+
+  void add(const Tensor& y) {
+    count += static_cast<double>(y.size(1));
+    sum = sum.defined() ? sum + y.sum(1) : y.sum(1);
+    squares = squares.defined() ? squares + y.square().sum(1) : y.square().sum(1);
+  }
+  Tensor mean() const { return sum / count; }
+  Tensor variance() const { return (squares / count - mean().square()).clamp_min(0); }
+};
+
+/// The batch normalisation behind a product.
+struct BatchNormalisation {
+  std::size_t mean = 0, variance = 0;  // parameters of the network
+  double epsilon = 0;
+  Moments exact, on_chip;
+
+  /// Mean and variance that do on the chip what those of training do in the exact network.
+  void update(const Network& trained, Network& network) const {
+    const Tensor mean_before = trained.parameters()[mean].value.to(at::kDouble);
+    const Tensor variance_before = trained.parameters()[variance].value.to(at::kDouble);
+    const Tensor factor = (on_chip.variance() + epsilon) / (exact.variance() + epsilon);
+    const Tensor mean_now = on_chip.mean() + factor.sqrt() * (mean_before - exact.mean());
+    const Tensor variance_now = (variance_before + epsilon) * factor - epsilon;
+    network.parameters()[mean].value = mean_now.to(at::kFloat);
+    network.parameters()[variance].value = variance_now.clamp_min(0).to(at::kFloat);
+  }
+};
+
+/// Those directly behind a product, by the number of the product.
+std::map<std::size_t, BatchNormalisation> batch_normalisations(const Network& network) {
+  std::map<std::size_t, BatchNormalisation> found;
   for (const Node& node : network.nodes()) {
     if (node.op == nullptr || node.op->kind() != "BatchNormalization") continue;
     const std::int64_t product = network.nodes()[node.inputs[0]].product;
-    const auto value = [&](std::size_t input) {
-      const std::int64_t parameter = network.nodes()[node.inputs[input]].parameter;
-      return parameter < 0 ? Tensor()
-                           : network.parameters()[static_cast<std::size_t>(parameter)].value;
-    };
-    if (product >= 0 && value(3).defined() && value(4).defined()) {
-      statistics[static_cast<std::size_t>(product)] = {value(3), value(4)};
-    }
+    const std::int64_t mean = network.nodes()[node.inputs[3]].parameter;
+    const std::int64_t variance = network.nodes()[node.inputs[4]].parameter;
+    if (product < 0 || mean < 0 || variance < 0) continue;
+    BatchNormalisation norm;
+    norm.mean = static_cast<std::size_t>(mean);
+    norm.variance = static_cast<std::size_t>(variance);
+    norm.epsilon = node.op->attributes().value("epsilon", 1e-5);
+    found[static_cast<std::size_t>(product)] = norm;
   }
-  return statistics;
+  return found;
+}
+
+/// What follows a product of the chip or the exact network: [C, n].
+Tensor product_outputs(const StoredProduct& stored, const Tensor& y) {
+  return by_output(y, stored.geometry) * stored.log_scale.exp() +
+         stored.bias.to(at::kDouble).unsqueeze(1);
 }
 
 }  // namespace
@@ -90,21 +128,35 @@ Calibration::Calibration(const CalibrationOptions& options,
                          Chip& chip,
                          Network& network,
                          InputBatches batches)
-    : options_(options), chip_(chip), network_(network), batches_(std::move(batches)) {
+    : options_(options),
+      chip_(chip),
+      network_(network),
+      exact_(network),
+      batches_(std::move(batches)) {
   const at::NoGradGuard no_grad;
   set_ranges();
   if (options_.columns != CalibrationOptions::Columns::kNone) correct_columns();
-  if (options_.batch_norm == CalibrationOptions::BatchNorm::kReestimated) reestimate_batch_norm();
   if (options_.has_drift_compensation) sizes_at_start_ = output_sizes();
+  if (options_.batch_norm == CalibrationOptions::BatchNorm::kReestimated) reestimate_batch_norm();
+}
+
+void Calibration::follow_ageing() {
+  const at::NoGradGuard no_grad;
+  if (options_.has_drift_compensation) compensate_drift();
+  if (options_.batch_norm == CalibrationOptions::BatchNorm::kReestimated) reestimate_batch_norm();
+}
+
+void Calibration::run_chip(const std::vector<Tensor>& batch,
+                           RangeUse ranges,
+                           const Chip::Observer& observer) {
+  ChipRead read;
+  read.pass = kFirstPass + pass_++;
+  read.ranges = ranges;
+  chip_.forward(network_, batch, read, observer);
 }
 
 void Calibration::run_chip(RangeUse ranges, const Chip::Observer& observer) {
-  for (const std::vector<Tensor>& batch : batches_) {
-    ChipRead read;
-    read.pass = kFirstPass + pass_++;
-    read.ranges = ranges;
-    chip_.forward(network_, batch, read, observer);
-  }
+  for (const std::vector<Tensor>& batch : batches_) run_chip(batch, ranges, observer);
 }
 
 /// Every range takes over the first values it sees, so that one pass is enough but for those that
@@ -128,30 +180,23 @@ void Calibration::correct_columns() {
   }
 }
 
-/// The normalisations see the statistics of the batch at hand while their means over batches are
-/// taken, as in training.
+/// Batch by batch; what is found so far is used at once.
 void Calibration::reestimate_batch_norm() {
-  const auto statistics = batch_norm_statistics(network_);
-  std::map<std::size_t, std::pair<Tensor, Tensor>> sums;
-  const auto measure = [&](std::size_t index, const Tensor&, const Tensor& y) {
-    const auto found = statistics.find(index);
-    if (found == statistics.end()) return;
-    const StoredProduct& stored = network_.products()[index];
-    const Tensor outputs = by_output(y, stored.geometry) * stored.log_scale.exp() +
-                           stored.bias.to(at::kDouble).unsqueeze(1);
-    const Tensor mean = outputs.mean(1);
-    const Tensor variance = outputs.var(1, /*unbiased=*/true);
-    found->second.first.copy_(mean);
-    found->second.second.copy_(variance);
-    auto& sum = sums[index];
-    sum.first = sum.first.defined() ? sum.first + mean : mean;
-    sum.second = sum.second.defined() ? sum.second + variance : variance;
-  };
-  run_chip(RangeUse::kFrozen, measure);
-  const auto count = static_cast<double>(batches_.size());
-  for (const auto& [index, sum] : sums) {
-    statistics.at(index).first.copy_(sum.first / count);
-    statistics.at(index).second.copy_(sum.second / count);
+  std::map<std::size_t, BatchNormalisation> norms = batch_normalisations(exact_);
+  for (const std::vector<Tensor>& batch : batches_) {
+    exact_.forward(batch, [&](std::size_t index, const Tensor& x) {
+      const StoredProduct& stored = exact_.products()[index];
+      const Tensor y = digital_product(x, stored.weight, stored.geometry);
+      const auto norm = norms.find(index);
+      if (norm != norms.end()) norm->second.exact.add(product_outputs(stored, y));
+      return y;
+    });
+    run_chip(batch, RangeUse::kFrozen, [&](std::size_t index, const Tensor&, const Tensor& y) {
+      const auto norm = norms.find(index);
+      if (norm == norms.end()) return;
+      norm->second.on_chip.add(product_outputs(network_.products()[index], y));
+      norm->second.update(exact_, network_);
+    });
   }
 }
 
@@ -174,8 +219,6 @@ std::vector<double> Calibration::output_sizes() {
 }
 
 void Calibration::compensate_drift() {
-  if (!options_.has_drift_compensation) return;
-  const at::NoGradGuard no_grad;
   for (std::size_t i = 0; i < sizes_at_start_.size(); ++i) chip_.set_drift_factor(i, 1);
   const std::vector<double> now = output_sizes();
   for (std::size_t i = 0; i < now.size(); ++i) {

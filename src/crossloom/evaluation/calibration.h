@@ -13,7 +13,7 @@ struct CalibrationOptions {
   enum class BatchNorm {
     kFolded,       // into the weights, before mapping
     kKept,         // behind the converters, with the statistics of training
-    kReestimated,  // behind the converters, with the statistics of the chip
+    kReestimated,  // behind the converters, with what the chip changed in these
   };
   enum class Columns {
     kNone,
@@ -33,13 +33,17 @@ struct CalibrationOptions {
 /// Batches of inputs, as `Network::forward` takes them.
 using InputBatches = std::vector<std::vector<Tensor>>;
 
-/// Calibrates one freshly programmed chip, and keeps what drift compensation compares with.
+/// Calibrates one freshly programmed chip, and again whenever it has aged.
 ///
 /// Column correction is the least-squares line from what the converters gave to what the exact
-/// product of the same inputs is. Drift compensation is one factor per product and time: by how
-/// much the mean size of its outputs, against that of the exact product, has changed since
-/// programming. Source of the latter: V. Joshi et al., Nat. Commun. 11, 2473 (2020),
-/// doi:10.1038/s41467-020-16108-9.
+/// product of the same inputs is, found once. Drift compensation is one factor per product and
+/// time: by how much the mean size of its outputs, against that of the exact product, has changed
+/// since programming. Batch normalisations are re-estimated at each time: from the exact network to
+/// the chip, their statistics move as those of the calibration inputs do, m + s z -> m' + s' z. So
+/// few inputs are enough: what these have of their own is in both. The normalisations behind see
+/// those re-estimated at once, or every layer would undo the errors of all before it. Source of the
+/// latter two: V. Joshi et al., Nat. Commun. 11, 2473 (2020), doi:10.1038/s41467-020-16108-9, where
+/// the statistics are those of the chip alone.
 class Calibration {
  public:
   /// Sets the ranges of the converters, the corrections and the batch normalisations of `network`,
@@ -50,20 +54,23 @@ class Calibration {
               InputBatches batches);
 
   /// To be called whenever the chip has aged.
-  void compensate_drift();
+  void follow_ageing();
 
  private:
   void set_ranges();
   void correct_columns();
+  void compensate_drift();
   void reestimate_batch_norm();
   std::vector<double> output_sizes();
 
-  /// Runs the chip over all inputs of the calibration.
+  /// Runs the chip over one batch, or all inputs of the calibration.
+  void run_chip(const std::vector<Tensor>& batch, RangeUse ranges, const Chip::Observer& observer);
   void run_chip(RangeUse ranges, const Chip::Observer& observer = {});
 
   CalibrationOptions options_;
   Chip& chip_;
   Network& network_;
+  Network exact_;  // with the batch normalisations of training
   InputBatches batches_;
   std::uint64_t pass_ = 0;
   std::vector<double> sizes_at_start_;  // for each product

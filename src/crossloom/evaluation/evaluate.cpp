@@ -45,7 +45,7 @@ struct ReadyChip {
 
   void age_to(double time) {
     chip.age_to(time);
-    calibration->compensate_drift();
+    calibration->follow_ageing();
   }
 };
 

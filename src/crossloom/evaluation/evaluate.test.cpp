@@ -177,7 +177,7 @@ class Calibrated : public testing::Test {
     chip.age_to(0);
     Calibration calibration(options, chip, mapped, {{task_.images()}});
     chip.age_to(86400);
-    calibration.compensate_drift();
+    calibration.follow_ageing();
     const Tensor y = chip.forward(mapped, std::vector<Tensor>{task_.images()}, {})[0];
     const Tensor exact = network_.forward(task_.images());
     return ((y - exact).norm() / exact.norm()).item<double>();
@@ -231,11 +231,11 @@ TEST(Calibration, ColumnCorrectionFindsTheGainOfACoarseWindow) {
   EXPECT_LT(line, gain);
 }
 
-TEST(Calibration, BatchNormIsReestimatedToTheStatisticsOfTheChip) {
-  // With untrained statistics (mean 0, variance 1) the re-estimated ones are those of the data.
-  Network network = make_resnet();
-  CalibrationOptions options;
-  options.batch_norm = CalibrationOptions::BatchNorm::kReestimated;
+/// Error of the logits of a chip that is perfect but for a gain and an offset of its own in each
+/// column, calibrated with batches of `batch_size`.
+double error_of_columns(CalibrationOptions::BatchNorm batch_norm, std::int64_t batch_size) {
+  const Network trained = make_resnet();
+  Network network = trained.clone();
   std::vector<Placement> placements;
   for (const StoredProduct& stored : network.products()) {
     placements.push_back({true, quiet_hardware(), largest_weight(stored, ScalePer::kTensor)});
@@ -243,15 +243,45 @@ TEST(Calibration, BatchNormIsReestimatedToTheStatisticsOfTheChip) {
   const at::NoGradGuard no_grad;
   Chip chip(network, placements, 3, 1);
   chip.program(network);
-  const Tensor x = Rng(4).uniform({8, 3, 32, 32});
-  const Calibration calibration(options, chip, network, {{x}});
-  const std::size_t norm = network.find("bn1");
-  Tensor outputs;
-  network.forward(x, {}, [&](std::size_t node, const Tensor& y) {
-    if (node == norm) outputs = y;
-  });
-  EXPECT_LT(outputs.mean({0, 2, 3}).abs().max().item<double>(), 1e-3);
-  EXPECT_NEAR(outputs.var().item<double>(), 1, 1e-2);
+  Rng rng(5);
+  for (std::size_t i = 0; i + 1 < placements.size(); ++i) {  // behind the last is no batch norm
+    const std::int64_t outputs = network.products()[i].geometry.out_channels;
+    chip.set_correction(i, {1 + 0.3 * rng.normal({outputs}), 0.3 * rng.normal({outputs})});
+  }
+  const Tensor x = Rng(4).uniform({12, 3, 32, 32});
+  InputBatches batches;
+  for (const Tensor& batch : x.split(batch_size)) batches.push_back({batch});
+  CalibrationOptions options;
+  options.batch_norm = batch_norm;
+  const Calibration calibration(options, chip, network, batches);
+  const Tensor others = Rng(6).uniform({4, 3, 32, 32});
+  const Tensor y = chip.forward(network, others, {});
+  const Tensor exact = trained.forward(others);
+  return ((y - exact).norm() / exact.norm()).item<double>();
+}
+
+TEST(Calibration, ReestimatedBatchNormUndoesTheGainAndOffsetOfEachColumn) {
+  EXPECT_GT(error_of_columns(CalibrationOptions::BatchNorm::kKept, 12), 0.1);
+  EXPECT_LT(error_of_columns(CalibrationOptions::BatchNorm::kReestimated, 12), 1e-3);
+  EXPECT_LT(error_of_columns(CalibrationOptions::BatchNorm::kReestimated, 5), 1e-3);
+}
+
+TEST(Calibration, ReestimatedBatchNormOfAPerfectChipStaysAsItWasTrained) {
+  Network network = make_resnet();
+  std::vector<Placement> placements;
+  for (const StoredProduct& stored : network.products()) {
+    placements.push_back({true, quiet_hardware(), largest_weight(stored, ScalePer::kTensor)});
+  }
+  const at::NoGradGuard no_grad;
+  Chip chip(network, placements, 3, 1);
+  chip.program(network);
+  const TensorMap before = network.weights();
+  CalibrationOptions options;
+  options.batch_norm = CalibrationOptions::BatchNorm::kReestimated;
+  const Calibration calibration(options, chip, network, {{Rng(4).uniform({2, 3, 32, 32})}});
+  for (const auto& [name, value] : network.weights()) {
+    EXPECT_TRUE(value.allclose(before.at(name), 1e-3, 1e-3)) << name;
+  }
 }
 
 TEST(Agreement, CountsEqualPredictions) {

@@ -5,9 +5,15 @@
 namespace crossloom {
 namespace {
 
+/// A weight's step of each output: [outputs], float64.
+Tensor steps_of(const LayerPlan& plan) {
+  return at::tensor(at::ArrayRef<double>(plan.lsb), at::kDouble);
+}
+
 /// The codes of `plan`'s layer, without what the plan changed: [outputs, inputs], int64.
-Tensor codes_of(const StoredProduct& stored, const LayerPlan& plan, std::int64_t bits) {
-  const LayerCodes codes = quantise(plan.name, stored.weight.flatten(1), bits);
+Tensor codes_of(const StoredProduct& stored, const LayerPlan& plan, const PlanOptions& options) {
+  const LayerCodes codes =
+      quantise(plan.name, stored.weight.flatten(1), options.bits, options.scale);
   return at::tensor(at::ArrayRef<std::int16_t>(codes.values), at::kLong)
       .view({codes.num_outputs, codes.num_inputs});
 }
@@ -38,7 +44,8 @@ PlannedNetwork::PlannedNetwork(const Network& network, const PlanOptions& option
 void PlannedNetwork::add(const LayerPlan& plan) {
   Tensor& weight = network_.products().at(next_++).weight;
   const at::NoGradGuard no_grad;
-  weight.copy_((planned_values(plan, options_).to(at::kDouble) * plan.lsb).view(weight.sizes()));
+  const Tensor values = planned_values(plan, options_).to(at::kDouble);
+  weight.copy_((values * steps_of(plan).unsqueeze(1)).view(weight.sizes()));
 }
 
 PlanExecution::PlanExecution(const CrossbarPool& pool,
@@ -77,8 +84,9 @@ Tensor PlanExecution::product(const StoredProduct& stored, const Tensor& x) {
       y.ne(expected.reshape(y.sizes()).to(at::kLong)).sum().item<std::int64_t>();
   check_.largest_error =
       std::max(check_.largest_error,
-               (values - codes_of(stored, *plan, options_.bits)).abs().max().item<std::int64_t>());
-  return as_outputs((y.to(at::kDouble) * (step * plan->lsb)).to(at::kFloat), x, stored.geometry);
+               (values - codes_of(stored, *plan, options_)).abs().max().item<std::int64_t>());
+  const Tensor scaled = y.to(at::kDouble) * (step * steps_of(*plan));
+  return as_outputs(scaled.to(at::kFloat), x, stored.geometry);
 }
 
 Tensor product_rows(const Tensor& x, const ProductGeometry& geometry) {

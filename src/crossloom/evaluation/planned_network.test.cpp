@@ -85,6 +85,7 @@ TEST(PlanExecution, BudgetedReplayOfADepthwiseNetworkIsThePlannedNetwork) {
   const Network network = fold_batch_norm(random_network("mobilenet_v3_small"));
   PlanOptions options;
   options.budget = 2;
+  options.scale = ScalePer::kColumn;
   options.assignment = RowAssignment::kMultiset;  // fast
   const std::vector<LayerPlan> plans = plan_products(network, options);
   PlannedNetwork planned(network, options);
@@ -100,14 +101,20 @@ TEST(PlanExecution, BudgetedReplayOfADepthwiseNetworkIsThePlannedNetwork) {
 
 TEST(PlannedNetwork, LosslessPlanLeavesRoundingOnly) {
   const Network network = random_network("lenet5_mnist");
-  PlannedNetwork planned(network, {});
-  for (const LayerPlan& plan : plan_products(network, {})) planned.add(plan);
-  for (std::size_t i = 0; i < network.products().size(); ++i) {
-    const Tensor& weight = network.products()[i].weight;
-    const double step = weight.abs().max().item<double>() / 1023;
-    const Tensor error = planned.network().products()[i].weight - weight;
-    EXPECT_LE(error.abs().max().item<double>(), 0.501 * step);
-    EXPECT_GT(error.abs().max().item<double>(), 0.4 * step);
+  for (const ScalePer scale : {ScalePer::kTensor, ScalePer::kColumn}) {
+    PlanOptions options;
+    options.scale = scale;
+    PlannedNetwork planned(network, options);
+    for (const LayerPlan& plan : plan_products(network, options)) planned.add(plan);
+    for (std::size_t i = 0; i < network.products().size(); ++i) {
+      const Tensor weight = network.products()[i].weight.flatten(1);
+      Tensor largest = weight.abs().amax(1, true);
+      if (scale == ScalePer::kTensor) largest = largest.max();
+      const Tensor error = planned.network().products()[i].weight.flatten(1) - weight;
+      const double steps = (error.abs() / (largest / 1023)).max().item<double>();
+      EXPECT_LE(steps, 0.501);
+      EXPECT_GT(steps, 0.4);
+    }
   }
 }
 

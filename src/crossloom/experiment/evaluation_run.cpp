@@ -6,6 +6,7 @@
 
 #include "crossloom/core/files.h"
 #include "crossloom/core/interrupt.h"
+#include "crossloom/core/json_text.h"
 #include "crossloom/core/units.h"
 #include "crossloom/data/squad_metric.h"
 #include "crossloom/evaluation/evaluate.h"
@@ -21,6 +22,17 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kSummary = "evaluation.json";
+
+/// Refuses lines that are not results of chips, such as those that an editor left.
+void require_results(const ResultFile& results, const fs::path& folder) {
+  for (const Json& line : results.lines()) {
+    const bool is_named = line.is_object() && line.contains("chip") && line.contains("time_s");
+    const auto is_number = [](const Json& value) { return value.is_number(); };
+    if (is_named && std::all_of(line.begin(), line.end(), is_number)) continue;
+    throw ConfigError("the results in " + folder.string() + " cannot be used (the line " +
+                      to_text(line) + " is not one of a chip and a time); give another --out");
+  }
+}
 
 /// Times at which `chip` has been tested.
 std::vector<double> times_of(const ResultFile& results, std::int64_t chip) {
@@ -134,6 +146,7 @@ Json run_evaluation(const EvaluationRequest& request, Progress& progress) {
   }
   const auto task = open_task(request.data, TaskPart::kTest, network, request.data_options);
   ResultFile results(request.out, request_as_json(request, chip), request.may_resume);
+  require_results(results, request.out);
 
   const Network exact = fold_batch_norm(network);
   const Score digital = task->score(exact_outputs(exact, *task, request.batch_size, request.count));
@@ -161,7 +174,7 @@ Json run_evaluation(const EvaluationRequest& request, Progress& progress) {
     summary["times"] = summarise_chips(results.lines(), times);
     add_layers(summary, layer_quality(plan, calibration, times.front()));
   }
-  if (!request.out.empty()) write_file(request.out / kSummary, summary.dump(2) + "\n");
+  if (!request.out.empty()) write_file(request.out / kSummary, to_text(summary, 2) + "\n");
   return summary;
 }
 

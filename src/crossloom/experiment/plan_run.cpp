@@ -8,6 +8,7 @@
 
 #include "crossloom/core/files.h"
 #include "crossloom/core/interrupt.h"
+#include "crossloom/core/json_text.h"
 #include "crossloom/core/units.h"
 #include "crossloom/evaluation/evaluate.h"
 #include "crossloom/evaluation/planned_network.h"
@@ -154,8 +155,8 @@ std::vector<std::int64_t> budgets_of(const PlanRequest& request, const Subject& 
       sensitivities(subject.network, batches, request.sensitivity, Rng(request.options.seed));
   std::vector<LayerSensitivity> layers;
   for (std::size_t i = 0; i < curvatures.size(); ++i) {
-    const LayerCodes codes = subject.source.codes(i, request.options.bits);
-    layers.push_back({codes.num_weights(), codes.lsb, curvatures[i]});
+    const LayerCodes codes = subject.source.codes(i, request.options);
+    layers.push_back({codes.num_weights(), rms_step(codes), curvatures[i]});
   }
   return layer_budgets(layers, static_cast<double>(request.options.budget));
 }
@@ -169,6 +170,7 @@ Json as_json(const PlanRequest& request) {
                {"options", values_of(request.options)},
                {"write_cost", values_of(request.write_cost)},
                {"sensitivity", static_cast<int>(request.sensitivity)},
+               {"calibration_examples", request.calibration_examples},
                {"data", request.data},
                {"count", request.count}};
   if (request.onnx.scaling) {
@@ -243,6 +245,7 @@ Json to_json(const WearMap& wear) {
   return {{"max", wear.max()},
           {"mean", wear.mean()},
           {"max_over_mean", wear.max_over_mean()},
+          {"passes", wear.passes},
           {"crossbar", crossbar},
           {"rows", wear.num_rows},
           {"cols", wear.num_cols},
@@ -344,7 +347,7 @@ Json run_plan(const PlanRequest& request, Progress& progress) {
       plan_subject(subject, plan, "plan", planned ? &*planned : nullptr, progress);
 
   NetworkPlanRequest natural;
-  natural.options = natural_scheme(request.options.bits).options;
+  natural.options = natural_scheme(request.options.bits, request.options.scale).options;
   natural.pool = widened(request.pool, natural.options);
   const PlanCost reference = plan_subject(subject, natural, "natural order", nullptr, progress);
   Json summary = {{"model", subject.network.name()},
@@ -358,7 +361,7 @@ Json run_plan(const PlanRequest& request, Progress& progress) {
     describe_data(*judge, summary);
     summary["accuracy"] = judge->judge(planned->network());
   }
-  if (!request.out.empty()) write_file(request.out / kPlanSummary, summary.dump(1) + "\n");
+  if (!request.out.empty()) write_file(request.out / kPlanSummary, to_text(summary, 1) + "\n");
   return summary;
 }
 
@@ -367,7 +370,7 @@ Json run_comparison(const PlanRequest& request,
                     Progress& progress) {
   require_consistent(request);
   const std::vector<Scheme> schemes =
-      choose_schemes(standard_schemes(request.options.bits), patterns);
+      choose_schemes(standard_schemes(request.options.bits, request.options.scale), patterns);
   const Subject subject(request);
   ResultFile results(request.out, as_json(request), request.may_resume);
   std::optional<Judge> judge;
@@ -381,7 +384,7 @@ Json run_comparison(const PlanRequest& request,
     results.add(row);
     return row;
   };
-  const Json reference = row_of(natural_scheme(request.options.bits));
+  const Json reference = row_of(natural_scheme(request.options.bits, request.options.scale));
   Json summary = {{"model", subject.network.name()},
                   {"draw", request.draw},
                   {"parameters", parameters_of(request)},
@@ -398,7 +401,8 @@ Json run_comparison(const PlanRequest& request,
     progress.say(scheme.name + ": " + format_quantity(row["gain"].get<double>(), "1") + " x");
     summary["rows"].push_back(row);
   }
-  if (!request.out.empty()) write_file(request.out / kComparisonSummary, summary.dump(1) + "\n");
+  if (!request.out.empty())
+    write_file(request.out / kComparisonSummary, to_text(summary, 1) + "\n");
   return summary;
 }
 
@@ -407,7 +411,7 @@ Json replay_plan(const PlanRequest& request, const fs::path& path, Progress& pro
   const PlanHeader header = reader.header();
   Subject subject(request);
   if (!request.draw.empty()) subject.fill_network();
-  reader.require_network(checksum(subject.source, header.options.bits));
+  reader.require_network(checksum(subject.source, header.options));
   std::vector<Tensor> inputs;
   if (request.data.empty()) {
     for (const NetworkInput& input : subject.network.inputs()) {

@@ -1,6 +1,7 @@
 #include "crossloom/experiment/result_file.h"
 
 #include "crossloom/core/files.h"
+#include "crossloom/core/json_text.h"
 #include "crossloom/experiment/run_folder.h"
 
 namespace crossloom {
@@ -35,18 +36,18 @@ ResultFile::ResultFile(fs::path folder, const Json& request, bool may_resume)
     throw IoError("cannot make the folder " + folder_.string() + " (" + problem.message() +
                   "); give another --out");
   }
-  write_file(given, request.dump(2) + "\n");
+  write_file(given, to_text(request, 2) + "\n");
   std::string finished;  // without the piece of a line that a killed process may have left
   for (const Json& line : read_json_lines(folder_ / kResults)) {
     lines_.push_back(line);
-    finished += line.dump() + "\n";
+    finished += to_text(line) + "\n";
   }
   write_file(folder_ / kResults, finished);
 }
 
 void ResultFile::add(const Json& line) {
   lines_.push_back(line);
-  if (!folder_.empty()) append_line(folder_ / kResults, line.dump());
+  if (!folder_.empty()) append_line(folder_ / kResults, to_text(line));
 }
 
 }  // namespace crossloom

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "crossloom/core/files.h"
+#include "crossloom/core/json_text.h"
 
 namespace crossloom {
 
@@ -55,7 +56,7 @@ bool RunFolder::has(const std::string& file) const {
 }
 
 void RunFolder::write_json(const std::string& file, const Json& json) const {
-  write_file(path_ / file, json.dump(1) + "\n");
+  write_file(path_ / file, to_text(json, 1) + "\n");
 }
 
 Json RunFolder::read_json(const std::string& file) const {

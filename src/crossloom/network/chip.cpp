@@ -104,7 +104,12 @@ Chip::Chip(const Network& network,
   }
   for (const ComputedPlacement& placement : computed) {
     placement.hardware.validate();
-    has_tracked_ranges_ |= is_tracked(placement.hardware);
+    if (is_tracked(placement.hardware)) {
+      throw ConfigError("the product of two activations " + network.nodes()[placement.node].name +
+                        " has a tracked range (its operands are those of one example, so that a "
+                        "running maximum depends on their order); give it dac.range and adc.range "
+                        "fixed, calibrated or learned");
+    }
     const Node& driving = network.nodes()[network.nodes().at(placement.node).inputs[0]];
     computed_.emplace(
         placement.node,

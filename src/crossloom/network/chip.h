@@ -42,7 +42,8 @@ class Chip {
  public:
   /// Pristine cells for every product of `network` that is placed on crossbars, and crossbars for
   /// the products of two activations in `computed`. `seed` and `number` name the chip. Throws
-  /// `ConfigError` when there is not one placement for each product.
+  /// `ConfigError` when there is not one placement for each product, or one of two activations has
+  /// a tracked range.
   Chip(const Network& network,
        const std::vector<Placement>& placements,
        std::uint64_t seed,

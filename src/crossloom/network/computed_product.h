@@ -20,9 +20,10 @@ struct ComputedPlacement {
 ///
 /// Every head has crossbars of its own, which all examples share: what a cell is born with and its
 /// faults are those of the chip, programming errors and read noise belong to the example. So
-/// results do not depend on the order of examples. The price is one write of nearly every cell for
-/// each example (`writes`), with the time, energy and wear of these; wear itself is not simulated
-/// here.
+/// results do not depend on the order of examples. The price is that for each example every cell is
+/// written whose target differs from that of an erased one (`writes`): in sign-split pairs without
+/// slices one cell of each pair, unless the number is zero; in symmetric ones both. Their wear is
+/// not simulated.
 class ComputedProduct {
  public:
   /// `place` is the stream of this chip and node.

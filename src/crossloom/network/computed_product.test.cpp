@@ -112,6 +112,23 @@ TEST(ComputedProduct, GradientsGoStraightThrough) {
   EXPECT_TRUE(b.grad().allclose(a.detach().sum(1).unsqueeze(2).expand_as(b)));
 }
 
+TEST(ComputedProduct, RefusesTrackedRanges) {
+  Network network("product");
+  network.add_input({"a", {3, 10}});
+  network.add_input({"b", {10, 5}});
+  network.add_operator("scores", {0, 1}, "MatMul");
+  const auto make = [&](const Hardware& hardware) {
+    Chip(network, std::vector<Placement>(), 1, 1, {{2, hardware}});
+  };
+  make(quiet_hardware());
+  Hardware hardware = quiet_hardware();
+  hardware.dac.range.policy = RangePolicy::kTracked;
+  EXPECT_THROW(make(hardware), ConfigError);
+  hardware = quiet_hardware();
+  hardware.adc.range.policy = RangePolicy::kTracked;
+  EXPECT_THROW(make(hardware), ConfigError);
+}
+
 TEST(LayerRule, AttentionIsFoundByName) {
   const Network network = make_network("deit_tiny_patch16_224");
   LayerRule rule;

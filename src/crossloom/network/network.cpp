@@ -4,6 +4,8 @@
 #include <cmath>
 #include <set>
 
+#include <sys/mman.h>
+
 #include "crossloom/network/shapes.h"
 
 namespace crossloom {
@@ -38,6 +40,18 @@ std::vector<std::size_t> last_uses(const std::vector<Node>& nodes) {
   return last;
 }
 
+/// Zeros that take up memory only once they are written to, so that a network whose shapes are all
+/// that matters needs next to none.
+Tensor zeros_on_demand(const std::vector<std::int64_t>& sizes) {
+  const std::int64_t bytes = c10::multiply_integers(sizes) * std::int64_t{sizeof(float)};
+  constexpr std::int64_t kWorthIt = 1 << 20;
+  if (bytes < kWorthIt) return at::zeros(sizes);
+  const auto size = static_cast<std::size_t>(bytes);
+  void* pages = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (pages == MAP_FAILED) return at::zeros(sizes);
+  return at::from_blob(pages, sizes, [size](void* memory) { ::munmap(memory, size); });
+}
+
 }  // namespace
 
 void Network::require_before(const std::string& name, std::size_t input) const {
@@ -65,7 +79,7 @@ std::size_t Network::add_product(const std::string& name,
   node.product = static_cast<std::int64_t>(products_.size());
   nodes_.push_back(node);
   products_.push_back({geometry,
-                       at::zeros(geometry.weight_sizes()),
+                       zeros_on_demand(geometry.weight_sizes()),
                        at::zeros({geometry.out_channels}),
                        at::zeros({}),
                        has_bias});

@@ -7,6 +7,7 @@
 #include <ATen/ATen.h>
 
 #include "crossloom/core/params.h"
+#include "crossloom/mapping/weight_mapping.h"
 
 namespace crossloom {
 
@@ -25,13 +26,15 @@ enum class SignCoding {
 ///
 ///   w = lsb q,   q = round(w / lsb),   lsb = max|w| / (2^bits - 1),   |q| <= 2^bits - 1
 ///
-/// `bits` counts the magnitude; every way of storing the sign holds the same integers.
+/// The largest is that of the layer or of each output, but no less than a millionth of the layer's,
+/// so that an output that was pruned away stays zero. `bits` counts the magnitude; every way of
+/// storing the sign holds the same integers.
 struct LayerCodes {
   std::string name;
   std::int64_t num_outputs = 0;
   std::int64_t num_inputs = 0;
   std::int64_t bits = 0;
-  double lsb = 0;                    // weight per step
+  std::vector<double> lsb;           // [outputs]  weight per step
   double weight_power = 0;           // mean of w^2
   double rounding_power = 0;         // mean of (w - lsb q)^2
   std::vector<std::int16_t> values;  // [outputs, inputs]  1
@@ -45,7 +48,13 @@ constexpr std::int64_t kMaxBits = 15;
 /// `ConfigError` when a weight is not finite, or all are zero.
 ///
 ///   w  [C, ...]  1
-LayerCodes quantise(const std::string& name, const Tensor& w, std::int64_t bits);
+LayerCodes quantise(const std::string& name,
+                    const Tensor& w,
+                    std::int64_t bits,
+                    ScalePer scale = ScalePer::kTensor);
+
+/// Root mean square of the steps of a layer's outputs.
+double rms_step(const LayerCodes& codes);
 
 /// Integers that were quantised elsewhere. Throws `ConfigError` when `bits` bits do not cover them,
 /// or all are zero.
@@ -53,7 +62,7 @@ LayerCodes quantise(const std::string& name, const Tensor& w, std::int64_t bits)
 ///   q  [C, ...]  1  integer type
 LayerCodes take_codes(const std::string& name, const Tensor& q, double lsb, std::int64_t bits);
 
-/// SHA-256 over names, shapes, bits and integers of a network, layer by layer.
+/// SHA-256 over names, shapes, bits, steps and integers of a network, layer by layer.
 class NetworkChecksum {
  public:
   void add(const LayerCodes& layer);

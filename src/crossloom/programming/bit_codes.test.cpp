@@ -1,5 +1,6 @@
 #include "crossloom/programming/bit_codes.h"
 
+#include <algorithm>
 #include <functional>
 #include <limits>
 
@@ -36,12 +37,28 @@ TEST(BitCodes, QuantisedWeightsAreWithinHalfAStep) {
   const LayerCodes codes = quantise("w", w, 8);
   double squares = 0;
   for (std::int64_t i = 0; i < 101; ++i) {
-    const double error = w[0][i].item<double>() - codes.values[i] * codes.lsb;
-    EXPECT_LE(std::abs(error), 0.5001 * codes.lsb);
+    const double error = w[0][i].item<double>() - codes.values[i] * codes.lsb[0];
+    EXPECT_LE(std::abs(error), 0.5001 * codes.lsb[0]);
     squares += error * error;
   }
   EXPECT_EQ(codes.values[0], -255);
   EXPECT_NEAR(codes.rounding_power, squares / 101, 1e-12);
+}
+
+TEST(BitCodes, OutputsWithTheirOwnStepsKeepTheirCodesAtAnyScale) {
+  const Tensor w = at::linspace(-0.7, 0.3, 24).view({4, 6});
+  const Tensor scales = at::tensor({1.0, 1e-3, 40.0, 0.0}).view({4, 1});
+  const LayerCodes codes = quantise("w", w, 8, ScalePer::kColumn);
+  LayerCodes scaled = quantise("w", w * scales, 8, ScalePer::kColumn);
+  for (std::int64_t output = 0; output < 3; ++output) {
+    const double step = w[output].abs().max().item<double>() / 255;
+    EXPECT_NEAR(codes.lsb[output] / step, 1, 1e-6);
+    EXPECT_NEAR(scaled.lsb[output] / (step * scales[output].item<double>()), 1, 1e-6);
+  }
+  EXPECT_GT(scaled.lsb[3], 0);  // pruned away
+  EXPECT_TRUE(std::equal(codes.values.begin(), codes.values.begin() + 18, scaled.values.begin()));
+  EXPECT_TRUE(
+      std::all_of(scaled.values.begin() + 18, scaled.values.end(), [](auto q) { return q == 0; }));
 }
 
 TEST(BitCodes, WeightsThatAreNotFiniteAreRefused) {
@@ -55,10 +72,10 @@ TEST(BitCodes, WeightsThatAreNotFiniteAreRefused) {
 }
 
 TEST(BitCodes, LayerOfZerosIsRefused) {
-  EXPECT_NE(refusal([] {
-              quantise("fc1", at::zeros({2, 3}), 8);
-            }).find("all weights of 'fc1' are zero"),
-            std::string::npos);
+  for (const double weight : {0.0, 1e-37}) {
+    const std::string message = refusal([&] { quantise("fc1", at::full({2, 3}, weight), 8); });
+    EXPECT_NE(message.find("all weights of 'fc1' are zero"), std::string::npos) << message;
+  }
 }
 
 TEST(BitCodes, BitsThatDoNotCoverTheCodesAreRefused) {

@@ -8,7 +8,7 @@ namespace crossloom {
 /// What an error in a layer's weights costs.
 struct LayerSensitivity {
   std::int64_t num_weights = 0;
-  double lsb = 0;        // weight per step
+  double lsb = 0;        // weight per step; of the outputs' steps their root mean square
   double curvature = 0;  // mean second derivative of the loss by a weight: the diagonal of the
                          // Hessian, or in its place the mean squared input of the layer
 };

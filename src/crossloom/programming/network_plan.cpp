@@ -39,9 +39,9 @@ WeightSource source_of(const std::vector<std::pair<std::string, Tensor>>& networ
   return source;
 }
 
-std::string checksum(const WeightSource& network, std::int64_t bits) {
+std::string checksum(const WeightSource& network, const PlanOptions& options) {
   NetworkChecksum sum;
-  for (std::size_t i = 0; i < network.names.size(); ++i) sum.add(network.codes(i, bits));
+  for (std::size_t i = 0; i < network.names.size(); ++i) sum.add(network.codes(i, options));
   return sum.value();
 }
 
@@ -54,13 +54,12 @@ PlanCost plan_network(const WeightSource& network,
               network.names.size(),
               " layers, not ",
               request.budgets.size());
-  const std::int64_t bits = request.options.bits;
   Planner planner(request.pool, request.options, request.write_cost);
   std::optional<PlanReader> earlier;
   std::optional<PlanWriter> writer;
   PlanHeader header{request.pool, request.options, ""};
   if (!request.path.empty()) {
-    header.network_checksum = checksum(network, bits);
+    header.network_checksum = checksum(network, request.options);
     earlier = earlier_plan(request, header);
   }
   std::size_t layer = 0;
@@ -73,7 +72,7 @@ PlanCost plan_network(const WeightSource& network,
                         std::to_string(plan->budget) + " steps, not " +
                         std::to_string(budget_of(request, layer)) + "); give another --out");
     }
-    planner.take(*plan, network.codes(layer, bits));
+    planner.take(*plan, network.codes(layer, request.options));
     if (use) use(*plan);
     ++layer;
   }
@@ -86,8 +85,8 @@ PlanCost plan_network(const WeightSource& network,
     const auto sections_done = [&](std::int64_t done) {
       if (progress) progress(layer, done);
     };
-    const LayerPlan plan =
-        planner.add(network.codes(layer, bits), budget_of(request, layer), sections_done);
+    const LayerPlan plan = planner.add(
+        network.codes(layer, request.options), budget_of(request, layer), sections_done);
     if (writer) writer->add(plan);
     if (use) use(plan);
   }

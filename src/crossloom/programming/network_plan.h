@@ -16,8 +16,9 @@ struct WeightSource {
   std::vector<std::string> names;                    // of the layers
   std::function<Tensor(std::size_t index)> weights;  // [outputs, inputs]  the same at each call
 
-  LayerCodes codes(std::size_t index, std::int64_t bits) const {
-    return quantise(names[index], weights(index), bits);
+  /// With the bits and the scale of `options`.
+  LayerCodes codes(std::size_t index, const PlanOptions& options) const {
+    return quantise(names[index], weights(index), options.bits, options.scale);
   }
 };
 
@@ -25,7 +26,7 @@ struct WeightSource {
 WeightSource source_of(const std::vector<std::pair<std::string, Tensor>>& network);
 
 /// `checksum` of the codes of all layers.
-std::string checksum(const WeightSource& network, std::int64_t bits);
+std::string checksum(const WeightSource& network, const PlanOptions& options);
 
 /// How a network is planned, and where the plan goes.
 struct NetworkPlanRequest {

@@ -14,36 +14,6 @@ namespace {
 
 constexpr std::int64_t kMaxHungarianRows = 1024;
 
-void require_consistent(const CrossbarPool& pool, const PlanOptions& options) {
-  if (options.bits < 1 || options.bits > kMaxBits) {
-    throw ConfigError("a plan of " + std::to_string(options.bits) +
-                      " bits (a code is kept in 16 bits " + "with its sign); give 1 to " +
-                      std::to_string(kMaxBits));
-  }
-  pool.require_room(word_bits(options.sign, options.bits));
-  if (options.sign != SignCoding::kPhase && options.bits % pool.cell_bits != 0) {
-    throw ConfigError(std::to_string(options.bits) + " bits in cells of " +
-                      std::to_string(pool.cell_bits) + " (a sign, and each half of a pair, needs " +
-                      "cells of its own); give bits that the cells divide, or sign = phase");
-  }
-  if (options.sign == SignCoding::kRedundantPair && pool.cell_bits != 1) {
-    throw ConfigError("sign = redundant_pair with cells of " + std::to_string(pool.cell_bits) +
-                      " bits (the choice of pairs is worked out bit by bit); give cell_bits = 1 or "
-                      "sign = pair");
-  }
-  if (options.assignment == RowAssignment::kHungarian && pool.num_rows > kMaxHungarianRows) {
-    throw ConfigError("assignment = hungarian on " + std::to_string(pool.num_rows) +
-                      " rows (its work grows with their cube); give at most " +
-                      std::to_string(kMaxHungarianRows) + " rows, or assignment = multiset");
-  }
-  if (options.stucking != Stucking::kNone &&
-      options.stuck_columns * pool.cell_bits > options.bits) {
-    throw ConfigError("stuck_columns = " + std::to_string(options.stuck_columns) +
-                      " (a weight has only " + std::to_string(options.bits / pool.cell_bits) +
-                      " columns); give fewer");
-  }
-}
-
 /// Level of the cell in column `col`.
 std::uint32_t cell(std::uint32_t word, std::int64_t col, std::int64_t cell_bits) {
   return word >> (col * cell_bits) & ((std::uint32_t{1} << cell_bits) - 1);
@@ -117,8 +87,42 @@ class Reporter {
 
 }  // namespace
 
+void require_consistent(const CrossbarPool& pool, const PlanOptions& options) {
+  if (options.bits < 1 || options.bits > kMaxBits) {
+    throw ConfigError("a plan of " + std::to_string(options.bits) +
+                      " bits (a code is kept in 16 bits " + "with its sign); give 1 to " +
+                      std::to_string(kMaxBits));
+  }
+  pool.require_room(word_bits(options.sign, options.bits));
+  if (options.sign != SignCoding::kPhase && options.bits % pool.cell_bits != 0) {
+    throw ConfigError(std::to_string(options.bits) + " bits in cells of " +
+                      std::to_string(pool.cell_bits) + " (a sign, and each half of a pair, needs " +
+                      "cells of its own); give bits that the cells divide, or sign = phase");
+  }
+  if (options.sign == SignCoding::kRedundantPair && pool.cell_bits != 1) {
+    throw ConfigError("sign = redundant_pair with cells of " + std::to_string(pool.cell_bits) +
+                      " bits (the choice of pairs is worked out bit by bit); give cell_bits = 1 or "
+                      "sign = pair");
+  }
+  if (options.assignment == RowAssignment::kHungarian && pool.num_rows > kMaxHungarianRows) {
+    throw ConfigError("assignment = hungarian on " + std::to_string(pool.num_rows) +
+                      " rows (its work grows with their cube); give at most " +
+                      std::to_string(kMaxHungarianRows) + " rows, or assignment = multiset");
+  }
+  if (options.stucking != Stucking::kNone &&
+      options.stuck_columns * pool.cell_bits > options.bits) {
+    throw ConfigError("stuck_columns = " + std::to_string(options.stuck_columns) +
+                      " (a weight has only " + std::to_string(options.bits / pool.cell_bits) +
+                      " columns); give fewer");
+  }
+}
+
 void PlanOptions::describe(ParamList& params) {
   params.add("bits", bits, {1, kMaxBits}, "bit", "bits of a weight's magnitude");
+  params.add_choice("scale",
+                    scale,
+                    {{"tensor", ScalePer::kTensor}, {"column", ScalePer::kColumn}},
+                    "weights that share a step: those of a layer, or of an output");
   params.add_choice("sign",
                     sign,
                     {{"phase", SignCoding::kPhase},
@@ -314,11 +318,13 @@ double Planner::code_error_power(const LayerCodes& codes, const LayerPlan& plan)
   double squares = 0;
   for (std::size_t i = 0; i < plan.words.size(); ++i) {
     if (plan.weight_of_row[i] < 0) continue;
-    const double error = decode(options_.sign, options_.bits, plan.words[i], plan.input_sign[i]) -
-                         codes.values[plan.weight_of_row[i]];
+    const std::int32_t weight = plan.weight_of_row[i];
+    const int steps = decode(options_.sign, options_.bits, plan.words[i], plan.input_sign[i]) -
+                      codes.values[weight];
+    const double error = steps * codes.lsb[weight / codes.num_inputs];
     squares += error * error;
   }
-  return squares / static_cast<double>(codes.num_weights()) * codes.lsb * codes.lsb;
+  return squares / static_cast<double>(codes.num_weights());
 }
 
 /// Bits per weight that say where activations go: each weight's index, each section's place, and,
@@ -349,23 +355,26 @@ void Planner::add_energy_and_time(const std::vector<Writes>& section_writes,
 }
 
 /// Writes of each crossbar between the end of a pass and the begin of the next, also added to
-/// `wear`. With levelling
-/// the columns are then shifted by one; that some passes shift crossbars and rows as well is
-/// neglected.
+/// `wear`: each cell then takes the role that is one shift before its own. A cell whose role no
+/// weight has is taken as lowered.
 std::vector<Writes> Planner::repeat_writes(WearMap& wear) const {
   std::vector<Writes> repeat(arrays_.size());
+  const RoleShift shift = role_shift(options_.levelling, wear.num_rows);
+  const auto before = [](std::int64_t place, std::int64_t steps, std::int64_t count) {
+    return (place + count - steps % count) % count;
+  };
   for (std::int64_t i = 0; i < static_cast<std::int64_t>(wear.writes.size()); ++i) {
     const std::int64_t col = i % wear.num_cols;
     const std::int64_t row = i / wear.num_cols % wear.num_rows;
     const std::int64_t crossbar = i / wear.num_cols / wear.num_rows;
-    const CellArray& array = arrays_[crossbar];
-    if (array.ever_used()[row] == 0) continue;
-    const std::int64_t shift = options_.levelling == Levelling::kNone ? 0 : 1;
-    const std::int64_t next_col = (col + wear.num_cols - shift) % wear.num_cols;
-    const std::uint32_t before = cell(array.present()[row], col, pool_.cell_bits);
-    const std::uint32_t after = cell(array.first_words()[row], next_col, pool_.cell_bits);
-    if (before == after) continue;
-    ++(after > before ? repeat[crossbar].set : repeat[crossbar].reset);
+    const CellArray& next = arrays_[before(crossbar, shift.crossbars, wear.num_crossbars)];
+    const std::int64_t next_row = before(row, shift.rows, wear.num_rows);
+    const std::int64_t next_col = before(col, shift.cols, wear.num_cols);
+    if (next.ever_used()[next_row] == 0) continue;
+    const std::uint32_t held = cell(arrays_[crossbar].present()[row], col, pool_.cell_bits);
+    const std::uint32_t wanted = cell(next.first_words()[next_row], next_col, pool_.cell_bits);
+    if (held == wanted) continue;
+    ++(wanted > held ? repeat[crossbar].set : repeat[crossbar].reset);
     ++wear.writes[i];
   }
   return repeat;
@@ -405,7 +414,7 @@ PlanCost Planner::cost() const {
   }
   total.energy += write_cost_.energy(total.repeat);
   total.time += longest_repeat;
-  total.wear = level(wear, options_.levelling);
+  total.wear = level(wear, options_.levelling, write_cost_.endurance);
   total.unlevelled_wear = std::move(wear);
   total.batch = write_cost_.batch;
   total.lifetime = lifetime(total.wear, write_cost_.endurance, total.batch);

@@ -17,6 +17,7 @@ namespace crossloom {
 /// How a network is to be streamed through a pool.
 struct PlanOptions {
   std::int64_t bits = 10;
+  ScalePer scale = ScalePer::kTensor;
   SignCoding sign = SignCoding::kPhase;
   Order order = Order::kQr;
   SortKey sort_key = SortKey::kMagnitude;
@@ -33,6 +34,9 @@ struct PlanOptions {
   bool is_lossless() const { return budget == 0 && stucking == Stucking::kNone; }
 };
 
+/// Throws `ConfigError` when a plan of `options` cannot run on `pool`.
+void require_consistent(const CrossbarPool& pool, const PlanOptions& options);
+
 /// One layer's part of a plan: what is programmed, and where activations go.
 ///
 /// Section s is loaded into crossbar `crossbar[s]`; the sections of one crossbar in ascending
@@ -43,7 +47,7 @@ struct LayerPlan {
   std::int64_t num_outputs = 0;
   std::int64_t num_inputs = 0;
   std::int64_t num_rows = 0;
-  double lsb = 0;
+  std::vector<double> lsb;             // [outputs]  weight per step
   std::int64_t budget = 0;             // steps by which a weight may be off
   std::int64_t index_bits = 0;         // as in `SectionList`
   std::int64_t section_bits = 0;       // as in `SectionList`

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <tuple>
 
 #include <gtest/gtest.h>
 
@@ -112,6 +114,22 @@ TEST(Planner, BudgetIsNeverExceeded) {
   const LayerCodes codes = quantise("layer", laplace(40, 300), options.bits);
   const Tensor error = planned_values(planner.add(codes), options).to(at::kLong) - integers(codes);
   EXPECT_EQ(error.abs().max().item<std::int64_t>(), 3);
+}
+
+TEST(Planner, ErrorOfOutputsWithTheirOwnStepsIsThatOfTheirWeights) {
+  PlanOptions options;
+  options.budget = 3;
+  options.scale = ScalePer::kColumn;
+  const Tensor w = laplace(40, 300) * at::logspace(-3, 1, 40).view({40, 1});
+  const LayerCodes codes = quantise("layer", w, options.bits, options.scale);
+  Planner planner({}, options);
+  const LayerPlan plan = planner.add(codes);
+  const Tensor steps = at::tensor(at::ArrayRef<double>(plan.lsb), at::kDouble).unsqueeze(1);
+  const Tensor error = planned_values(plan, options) * steps - w;
+  EXPECT_TRUE((error.abs() <= 3.501 * steps).all().item<bool>());
+  // Rounding and budget add up as independent errors.
+  const double rmse = (error.norm() / w.norm()).item<double>();
+  EXPECT_NEAR(planner.cost().rmse / rmse, 1, 0.02);
 }
 
 TEST(Planner, RoutingMetadataIsLogOfTheInputsOrOfTheRows) {
@@ -236,40 +254,77 @@ TEST(Study, RedundantPairsNeedFewerWritesThanSplitSigns) {
   EXPECT_LT(plan_cost({{"layer", laplace(64, 768)}}, pool, options).writes(), split);
 }
 
-/// Writes of every physical cell over a whole period of the rotation, by executing every pass.
-TEST(Levelling, AgreesWithExecutingEveryPassOfTheRotation) {
-  CrossbarPool pool;
-  pool.num_crossbars = 2;
-  pool.num_rows = 8;
-  pool.num_cols = 5;
-  PlanOptions options;
-  options.bits = 5;
-  Planner planner(pool, options);
-  const LayerPlan plan = planner.add(quantise("layer", laplace(40, 64), options.bits));
-  const PlanCost cost = planner.cost();
-  const std::int64_t period = rotation_period(cost.wear, options.levelling);
-  ASSERT_EQ(period, 2 * 8 * 5);
-
-  WearMap executed{2, 8, 5, std::vector<double>(80)};
-  std::vector<int> cells(80);
-  for (std::int64_t pass = 0; pass < 2 * period; ++pass) {  // the first period ends the first load
-    if (pass == period) std::fill(executed.writes.begin(), executed.writes.end(), 0.0);
-    for (std::int64_t slot = 0; slot < plan.num_sections() * 8; ++slot) {
+/// Writes of every physical cell, by executing every pass of the rotation.
+WearMap executed_wear(const LayerPlan& plan, const WearMap& like, std::int64_t passes) {
+  WearMap executed = like;
+  std::fill(executed.writes.begin(), executed.writes.end(), 0.0);
+  std::vector<unsigned> cells(executed.writes.size());
+  const auto [crossbars, rows, cols] = std::tuple(like.num_crossbars, like.num_rows, like.num_cols);
+  for (std::int64_t pass = 0; pass <= passes; ++pass) {
+    if (pass == 1) std::fill(executed.writes.begin(), executed.writes.end(), 0.0);  // first load
+    for (std::int64_t slot = 0; slot < plan.num_sections() * rows; ++slot) {
       if (plan.weight_of_row[slot] < 0) continue;
-      const std::int64_t crossbar = (plan.crossbar[slot / 8] + pass / 5) % 2;
-      const std::int64_t row = (slot % 8 + pass / 10) % 8;
-      for (std::int64_t col = 0; col < 5; ++col) {
-        const std::int64_t cell = (crossbar * 8 + row) * 5 + (col + pass) % 5;
-        const int bit = static_cast<int>(plan.words[slot] >> col & 1U);
+      const std::int64_t crossbar = (plan.crossbar[slot / rows] + pass) % crossbars;
+      const std::int64_t row = (slot % rows + pass * row_shift(rows)) % rows;
+      for (std::int64_t col = 0; col < cols; ++col) {
+        const std::int64_t cell = (crossbar * rows + row) * cols + (col + pass) % cols;
+        const unsigned bit = plan.words[slot] >> col & 1U;
         executed.writes[cell] += cells[cell] != bit ? 1 : 0;
         cells[cell] = bit;
       }
     }
   }
-  EXPECT_GT(cost.unlevelled_wear.max_over_mean(), 1.5);
-  EXPECT_LE(executed.max_over_mean(), 1.3);
-  // Passes that shift crossbars and rows as well are counted as if they shifted columns alone.
-  EXPECT_NEAR(executed.mean() / static_cast<double>(period) / cost.wear.mean(), 1, 0.05);
+  for (double& writes : executed.writes) writes /= static_cast<double>(passes);
+  return executed;
+}
+
+TEST(Levelling, IsWhatExecutingTheRotationGives) {
+  for (const auto& [order, num_crossbars] : {std::pair(Order::kQr, 2), std::pair(Order::kR3, 3)}) {
+    CrossbarPool pool;
+    pool.num_crossbars = num_crossbars;
+    pool.num_rows = 16;
+    PlanOptions options;
+    options.order = order;
+    Planner planner(pool, options);
+    const LayerPlan plan = planner.add(quantise("layer", laplace(60, 64), options.bits));
+    const PlanCost cost = planner.cost();
+    const std::int64_t period = rotation_period(cost.wear, options.levelling);
+    ASSERT_EQ(period, num_crossbars == 2 ? 80 : 240);
+    ASSERT_EQ(cost.wear.passes, period);
+    const WearMap executed = executed_wear(plan, cost.wear, period);
+    EXPECT_NEAR(executed.mean() / cost.wear.mean(), 1, 1e-9);
+    EXPECT_NEAR(executed.max() / cost.wear.max(), 1, 0.01);  // the first pass follows none
+    EXPECT_GT(cost.unlevelled_wear.max_over_mean(), 1.5);
+    EXPECT_LE(executed.max_over_mean(), 1.3);
+  }
+}
+
+TEST(Levelling, HoldsInAShortLifeAndNeverPromisesTooMuch) {
+  WearMap wear{4, 64, 10, std::vector<double>(4 * 64 * 10)};
+  for (std::size_t i = 0; i < wear.writes.size(); ++i) {  // low columns, rows and crossbars worn
+    wear.writes[i] =
+        1000.0 / static_cast<double>((i % 10 + 1) * (i / 10 % 64 + 20) * (i / 640 + 1));
+  }
+  EXPECT_GT(wear.max_over_mean(), 5);
+  double before = wear.max_over_mean();
+  for (const double lives : {20, 100, 1000}) {
+    const WearMap levelled = level(wear, Levelling::kColumnsCrossbarsAndRows, lives * wear.max());
+    EXPECT_LE(levelled.passes, lives);
+    EXPECT_NEAR(levelled.mean() / wear.mean(), 1, 1e-9);
+    EXPECT_LT(levelled.max_over_mean(), before);
+    before = levelled.max_over_mean();
+  }
+  EXPECT_LE(before, 1.1);  // over a period, an eighth of all places of the roles
+  EXPECT_EQ(level(wear, Levelling::kNone, 1e9).writes, wear.writes);
+}
+
+TEST(Levelling, RowShiftReachesEveryRow) {
+  for (std::int64_t rows = 1; rows <= 300; ++rows) {
+    EXPECT_EQ(std::gcd(row_shift(rows), rows), 1) << rows;
+    if (rows > 30) {
+      EXPECT_NEAR(static_cast<double>(row_shift(rows)) / static_cast<double>(rows), 0.6, 0.1);
+    }
+  }
 }
 
 TEST(Levelling, ColumnsAloneTakeMoreThanHalfOfTheUnevennessOfSortedRows) {

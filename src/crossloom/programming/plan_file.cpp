@@ -1,6 +1,8 @@
 #include "crossloom/programming/plan_file.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 
 #include <zlib.h>
@@ -9,7 +11,7 @@ namespace crossloom {
 namespace {
 
 constexpr char kMagic[] = "CRSLPLAN";
-constexpr std::uint32_t kVersion = 2;
+constexpr std::uint32_t kVersion = 3;
 constexpr std::int64_t kBaseBits = 32;
 constexpr std::int64_t kCrossbarBits = 16;
 
@@ -39,7 +41,8 @@ class BitWriter {
 
 class BitReader {
  public:
-  explicit BitReader(const std::string& bytes) : bytes_(bytes) {}
+  /// Begins at the byte `next`.
+  BitReader(const std::string& bytes, std::size_t next) : bytes_(bytes), next_(next) {}
 
   /// The next `bits` (at most 32); zeros behind the end.
   std::uint32_t get(std::int64_t bits) {
@@ -59,7 +62,7 @@ class BitReader {
 
  private:
   const std::string& bytes_;
-  std::size_t next_ = 0;
+  std::size_t next_;
   std::uint64_t held_ = 0;
   std::int64_t num_held_ = 0;
 };
@@ -67,6 +70,10 @@ class BitReader {
 template <class Number>
 std::string bytes_of(Number number) {
   return {reinterpret_cast<const char*>(&number), sizeof number};
+}
+
+std::string bytes_of(const std::vector<double>& numbers) {
+  return {reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(double)};
 }
 
 template <class Number>
@@ -150,9 +157,8 @@ void PlanWriter::add(const LayerPlan& plan) {
          {"num_sections", plan.num_sections()},
          {"budget", plan.budget},
          {"index_bits", plan.index_bits},
-         {"section_bits", plan.section_bits},
-         {"lsb", plan.lsb}},
-        bits.take());
+         {"section_bits", plan.section_bits}},
+        bytes_of(plan.lsb) + bits.take());
   ++num_layers_;
 }
 
@@ -188,6 +194,7 @@ PlanReader::PlanReader(const std::filesystem::path& path, PlanEnding ending)
     assign_to(header_.pool, head.json.at("pool"));
     assign_to(header_.options, head.json.at("options"));
     header_.network_checksum = head.json.at("network_checksum").get<std::string>();
+    require_consistent(header_.pool, header_.options);
   } catch (const Json::exception&) {
     refuse("its header lacks a member");
   }
@@ -288,18 +295,21 @@ LayerPlan PlanReader::unpack_sizes(const Block& block) const {
   plan.budget = block.json.at("budget").get<std::int64_t>();
   plan.index_bits = block.json.at("index_bits").get<std::int64_t>();
   plan.section_bits = block.json.at("section_bits").get<std::int64_t>();
-  plan.lsb = block.json.at("lsb").get<double>();
   plan.num_rows = header_.pool.num_rows;
   const auto num_sections = block.json.at("num_sections").get<std::int64_t>();
-  const auto num_bits = static_cast<std::int64_t>(8 * block.data.size());
+  const auto num_bytes = static_cast<std::int64_t>(block.data.size());
   const std::int64_t limit = std::int64_t{1} << 31;
   const auto is_size = [&](std::int64_t size) { return size >= 1 && size < limit; };
   if (!is_size(plan.num_outputs) || !is_size(plan.num_inputs) ||
-      !is_size(plan.num_outputs * plan.num_inputs) || num_sections < 1 ||
-      num_sections > num_bits / (kBaseBits + kCrossbarBits + plan.num_rows) ||
-      plan.index_bits < 0 || plan.index_bits > 31) {
+      !is_size(plan.num_outputs * plan.num_inputs) || plan.num_outputs > num_bytes / 8 ||
+      num_sections < 1 ||
+      num_sections > 8 * num_bytes / (kBaseBits + kCrossbarBits + plan.num_rows) ||
+      plan.num_outputs * plan.num_inputs > num_sections * plan.num_rows || plan.index_bits < 0 ||
+      plan.index_bits > 31 || plan.section_bits < 0 || plan.section_bits > 31) {
     refuse("the sizes of layer '" + plan.name + "' contradict each other");
   }
+  plan.lsb.resize(plan.num_outputs);
+  std::memcpy(plan.lsb.data(), block.data.data(), plan.lsb.size() * sizeof(double));
   plan.base.resize(num_sections);
   plan.crossbar.resize(num_sections);
   plan.weight_of_row.assign(num_sections * plan.num_rows, -1);
@@ -313,8 +323,11 @@ LayerPlan PlanReader::unpack(const Block& block) const {
   const std::int64_t num_weights = plan.num_outputs * plan.num_inputs;
   const std::int64_t cell_bits = word_bits(header_.options.sign, header_.options.bits);
   const bool has_signs = header_.options.sign == SignCoding::kPhase;
-  BitReader bits(block.data);
-  bool is_valid = true;
+  BitReader bits(block.data, plan.lsb.size() * sizeof(double));
+  bool is_valid = std::all_of(
+      plan.lsb.begin(), plan.lsb.end(), [](double lsb) { return std::isfinite(lsb) && lsb > 0; });
+  std::vector<bool> is_placed(num_weights);
+  std::int64_t num_placed = 0;
   for (std::int64_t slot = 0; slot < static_cast<std::int64_t>(plan.words.size()); ++slot) {
     const std::int64_t section = slot / plan.num_rows;
     if (slot % plan.num_rows == 0) {
@@ -326,12 +339,16 @@ LayerPlan PlanReader::unpack(const Block& block) const {
     if (bits.get(1) == 0) continue;
     if (has_signs && bits.get(1) != 0) plan.input_sign[slot] = -1;
     const std::int64_t weight = plan.base[section] + std::int64_t{bits.get(plan.index_bits)};
-    is_valid = is_valid && weight < num_weights;
+    is_valid = is_valid && weight < num_weights && !is_placed[weight];
+    if (!is_valid) break;
+    is_placed[weight] = true;
+    ++num_placed;
     plan.weight_of_row[slot] = static_cast<std::int32_t>(weight);
     plan.words[slot] = bits.get(cell_bits);
   }
-  if (!is_valid || !bits.is_at_end()) {
-    refuse("layer '" + plan.name + "' names weights or crossbars that are not there");
+  if (!is_valid || num_placed != num_weights || !bits.is_at_end()) {
+    refuse("layer '" + plan.name +
+           "' does not give each weight one row, or names steps or crossbars that cannot be");
   }
   return plan;
 }

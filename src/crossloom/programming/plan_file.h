@@ -20,13 +20,13 @@ struct PlanHeader {
 
 class PlanReader;
 
-/// A plan file, version 2. Written and read layer by layer, so that neither needs the whole plan.
+/// A plan file, version 3. Written and read layer by layer, so that neither needs the whole plan.
 ///
 ///   file    = "CRSLPLAN"  u32 version  block("HEAD")  block("LAYR") ...  block("DONE")
 ///   block   = tag[4]  u64 json_size  u64 data_size  json  data  u32 CRC-32 of json and data
 ///   HEAD    json: pool, pool_checksum, options, network_checksum; no data
-///   LAYR    json: name, num_outputs, num_inputs, num_sections, budget, index_bits, section_bits,
-///           lsb; data: sections
+///   LAYR    json: name, num_outputs, num_inputs, num_sections, budget, index_bits, section_bits;
+///           data: a weight's step of each output as f64, then the sections
 ///   DONE    json: num_layers, writes and wear of a pass; no data
 ///   section = 32 bits base, 16 bits crossbar, then for each row one bit: used; if so:
 ///             1 bit input inverted (sign = phase only), `index_bits` bits weight - base, the cells

@@ -35,17 +35,15 @@ class PlanFile : public testing::Test {
     Planner planner(pool_, options_);
     PlanWriter writer(path_, header());
     std::vector<LayerPlan> plans;
-    for (const LayerCodes& codes : network_) {
-      plans.push_back(planner.add(codes));
+    for (std::size_t i = 0; i < weights_.size(); ++i) {
+      plans.push_back(planner.add(source_of(weights_).codes(i, options_)));
       writer.add(plans.back());
     }
     writer.finish(planner.cost());
     return plans;
   }
 
-  PlanHeader header() const {
-    return {pool_, options_, checksum(source_of(weights_), options_.bits)};
-  }
+  PlanHeader header() const { return {pool_, options_, checksum(source_of(weights_), options_)}; }
 
   /// Message of reading the file to its end; empty when it can be read.
   std::string refusal() const {
@@ -71,6 +69,7 @@ class PlanFile : public testing::Test {
 TEST_F(PlanFile, PlansComeBackAsTheyWere) {
   for (const Order order : {Order::kNatural, Order::kR1, Order::kR3, Order::kQrSorted}) {
     options_.order = order;
+    options_.scale = order == Order::kR3 ? ScalePer::kColumn : ScalePer::kTensor;
     const std::vector<LayerPlan> plans = write();
     PlanReader reader(path_);
     EXPECT_EQ(reader.header().options.order, order);
@@ -125,6 +124,16 @@ TEST_F(PlanFile, DamagedByteIsRefused) {
   }
 }
 
+TEST_F(PlanFile, PlanThatForgetsAWeightIsRefused) {
+  Planner planner(pool_, options_);
+  LayerPlan plan = planner.add(network_[0]);
+  plan.weight_of_row[1] = plan.weight_of_row[0];
+  PlanWriter writer(path_, header());
+  writer.add(plan);
+  writer.finish(planner.cost());
+  EXPECT_NE(refusal().find("does not give each weight one row"), std::string::npos) << refusal();
+}
+
 TEST_F(PlanFile, AnotherNetworkPoolOrOptionsAreRefused) {
   write();
   const PlanReader reader(path_);
@@ -135,8 +144,11 @@ TEST_F(PlanFile, AnotherNetworkPoolOrOptionsAreRefused) {
   other = header();
   other.options.budget = 1;
   EXPECT_THROW(reader.require_match(other), ConfigError);
-  weights_[1].second = weights_[1].second.clone();
-  weights_[1].second[3][5] += 2 * network_[1].lsb;
+  const Tensor weights = weights_[1].second;
+  weights_[1].second = weights.clone();
+  weights_[1].second[3][5] += 2 * network_[1].lsb[3];
+  EXPECT_THROW(reader.require_match(header()), ConfigError);
+  weights_[1].second = 2 * weights;  // the same codes
   EXPECT_THROW(reader.require_match(header()), ConfigError);
 }
 

@@ -103,7 +103,7 @@ std::vector<double> reading_gains(const Reading& reading, const Rng& rng) {
   }
   const WeightSource source = drawn_source(reading.shapes, reading.draw, rng);
   for (std::size_t i = 0; i < reading.shapes.size(); ++i) {
-    const LayerCodes codes = source.codes(i, reading.bits);
+    const LayerCodes codes = source.codes(i, options);
     natural.add(codes);
     for (Planner& planner : planners) planner.add(codes);
   }
@@ -125,7 +125,7 @@ std::vector<std::pair<std::string, Tensor>> product_weights(const TensorMap& ten
   return products;
 }
 
-std::vector<Scheme> standard_schemes(std::int64_t bits) {
+std::vector<Scheme> standard_schemes(std::int64_t bits, ScalePer scale) {
   using Rows = RowAssignment;
   std::vector<Scheme> schemes = {natural_scheme(bits)};
   for (std::int64_t fewer = bits - 1; fewer >= std::max<std::int64_t>(bits - 4, 1); --fewer) {
@@ -152,13 +152,20 @@ std::vector<Scheme> standard_schemes(std::int64_t bits) {
   pair.name = "QR + Hungarian, redundant pairs";
   pair.options.sign = SignCoding::kRedundantPair;
   schemes.push_back(pair);
-  Scheme stuck = scheme("R3 + static stucking c=3 p=.5", bits, Order::kR3, Rows::kRank);
-  stuck.options.stucking = Stucking::kStatic;
-  if (bits >= stuck.options.stuck_columns) {
-    schemes.push_back(stuck);
-    stuck.name = "R3 + dynamic stucking c=3 p=.5";
-    stuck.options.stucking = Stucking::kDynamic;
-    schemes.push_back(stuck);
+  for (const std::int64_t columns : {2, 3}) {
+    if (bits < columns) continue;
+    const std::string suffix = " stucking c=" + std::to_string(columns) + " p=.5";
+    const auto add_stuck = [&](const std::string& name, Scheme stuck, Stucking stucking) {
+      stuck.name = name + suffix;
+      stuck.options.stucking = stucking;
+      stuck.options.stuck_columns = columns;
+      schemes.push_back(stuck);
+    };
+    const Scheme sorted = scheme("", bits, Order::kR3, Rows::kRank);
+    const Scheme assigned = scheme("", bits, Order::kQrSorted, Rows::kHungarian);
+    add_stuck("R3 + static", sorted, Stucking::kStatic);
+    add_stuck("R3 + dynamic", sorted, Stucking::kDynamic);
+    add_stuck("QR sorted + Hungarian + static", assigned, Stucking::kStatic);
   }
   schemes.push_back(scheme("R3 + budget 2", bits, Order::kR3, Rows::kRank, 2));
   for (const std::int64_t budget : {1, 2, 3, 4, 6}) {
@@ -168,6 +175,7 @@ std::vector<Scheme> standard_schemes(std::int64_t bits) {
     schemes.push_back(
         scheme("QR sorted" + suffix, bits, Order::kQrSorted, Rows::kHungarian, budget));
   }
+  for (Scheme& one : schemes) one.options.scale = scale;
   return schemes;
 }
 
@@ -201,8 +209,10 @@ std::vector<Scheme> choose_schemes(const std::vector<Scheme>& schemes,
   return chosen;
 }
 
-Scheme natural_scheme(std::int64_t bits) {
-  return scheme("natural", bits, Order::kNatural, RowAssignment::kRank);
+Scheme natural_scheme(std::int64_t bits, ScalePer scale) {
+  Scheme natural = scheme("natural", bits, Order::kNatural, RowAssignment::kRank);
+  natural.options.scale = scale;
+  return natural;
 }
 
 CrossbarPool widened(CrossbarPool pool, const PlanOptions& options) {

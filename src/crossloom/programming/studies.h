@@ -69,7 +69,7 @@ struct Scheme {
 SchemeKind kind_of(const Scheme& scheme, std::int64_t bits);
 
 /// Natural order at fewer bits, R3, row assignments, QR, stucking and budgets: what `bits` allows.
-std::vector<Scheme> standard_schemes(std::int64_t bits);
+std::vector<Scheme> standard_schemes(std::int64_t bits, ScalePer scale = ScalePer::kTensor);
 
 /// The schemes whose name one of `patterns` is, in which * stands for any characters. Throws
 /// `ConfigError` on a pattern that fits none.
@@ -77,7 +77,7 @@ std::vector<Scheme> choose_schemes(const std::vector<Scheme>& schemes,
                                    const std::vector<std::string>& patterns);
 
 /// The scheme that all are compared with.
-Scheme natural_scheme(std::int64_t bits);
+Scheme natural_scheme(std::int64_t bits, ScalePer scale = ScalePer::kTensor);
 
 /// The pool, its columns widened to what `options` need.
 CrossbarPool widened(CrossbarPool pool, const PlanOptions& options);
