@@ -25,6 +25,14 @@ std::vector<Tensor> joined(const std::vector<std::vector<Tensor>>& all) {
   return outputs;
 }
 
+/// `placements` for a chip that is written once. Statistical reads need the cells at each batch.
+std::vector<Placement> only_read(std::vector<Placement> placements) {
+  for (Placement& placement : placements) {
+    placement.hardware.keeps_cells = placement.hardware.fidelity == Fidelity::kStatistical;
+  }
+  return placements;
+}
+
 /// A chip that is programmed and calibrated, with the network it runs.
 struct ReadyChip {
   Network network;
@@ -34,7 +42,7 @@ struct ReadyChip {
   ReadyChip(const ChipPlan& plan, const InputBatches& inputs, std::int64_t number)
       : network(mapped_network(plan.network, plan.calibration).clone()),
         chip(network,
-             plan.placements,
+             only_read(plan.placements),
              plan.seed,
              static_cast<std::uint64_t>(number),
              plan.computed) {
