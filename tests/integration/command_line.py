@@ -6,6 +6,7 @@
 import json
 import os
 import pathlib
+import random
 import signal
 import struct
 import subprocess
@@ -74,6 +75,52 @@ class CommandLine(unittest.TestCase):
         text = self.crossloom("devices", "bulk_switching_wu2023").stdout
         self.assertIn("g_max = 32.9 uS", text)
         self.assert_refused(self.crossloom("devices", "pcm"), "'pcm'", "pcm_nandakumar2019")
+
+    def test_devices_fit_makes_a_chip_file_that_can_be_used(self):
+        rng = random.Random(1)
+        lines = ["cell,t_s,g_uS"]
+        for cell in range(600):
+            start = rng.uniform(5, 40)
+            deviate = rng.gauss(0, 1)
+            lines += [f"{cell},0,{start}"]
+            lines += [f"{cell},{t},{start - 0.05 * start + (1 + i) * deviate}"
+                      for i, t in enumerate((1, 10, 100))]
+        (self.folder / "cells.csv").write_text("\n".join(lines))
+        result = self.crossloom("devices", "fit", "cells.csv")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        out = self.folder / "cells_fit"
+        self.assertEqual(sorted(file.name for file in out.iterdir()),
+                         ["device.toml", "fit.json", "report.html"])
+        checks = json.loads((out / "fit.json").read_text())["laws"]["ageing"]["checks"]
+        for check, sigma in zip(checks, (1, 2, 3)):
+            self.assertAlmostEqual(check["mean"]["unseen_cells"] * 1e6, -0.05 * 22.5, delta=0.2 * sigma)
+            self.assertAlmostEqual(check["spread"]["unseen_cells"] * 1e6, sigma, delta=0.2 * sigma)
+        (out / "report.html").unlink()
+        self.assertEqual(self.crossloom("report", out).returncode, 0)
+        self.assertIn("Device fitted to cells.csv", (out / "report.html").read_text())
+        result = self.crossloom("evaluate", "--help")
+        self.assertIn("--chip", result.stdout)
+
+    def test_devices_fit_refuses_bad_tables_and_leaves_nothing(self):
+        rows = "".join(f"{cell},0,10\n{cell},1,9\n" for cell in range(60))
+        for contents, part in [
+            ("", "no line of values"),
+            ("cell,t_s,g_uS\n", "no line of values"),
+            ("cell,t_s,g\n" + rows, "the column 'g' has no unit"),
+            ("cell,t,g_uS\n" + rows, "the column 't' has no unit"),
+            ("cell,x_s,g_uS\n" + rows, "no law"),
+            ("cell,t_s,g_uS\n" + rows + "1,5,nan\n", "line 122: 'nan' under g_uS"),
+            ("cell,t_s,g_uS\n" + rows + "1,5,low\n", "'low' under g_uS"),
+            ("cell,t_s,g_uS\n" + rows + "1,5\n", "line 122: it has 2 values"),
+            ("cell,t_s,g_uS\n1,0,10\n1,1,9\n", "1 cells"),
+        ]:
+            with self.subTest(part=part):
+                (self.folder / "cells.csv").write_text(contents)
+                self.assert_refused(self.crossloom("devices", "fit", "cells.csv"), "cells.csv", part)
+        self.assert_refused(self.crossloom("devices", "fit", "absent.csv"), "absent.csv")
+        self.assert_refused(self.crossloom("devices", "fit", "cells.csv", "--column", "g"), "--column g")
+        self.assert_refused(self.crossloom("devices", "fit", "cells.csv", "--column", "g=x"), "'x'")
+        self.assertFalse((self.folder / "cells_fit").exists())
 
     def test_mistakes_get_one_message_and_exit_code_2(self):
         for arguments, part in [

@@ -7,6 +7,8 @@
 #include "crossloom/cli/help.h"
 #include "crossloom/core/units.h"
 #include "crossloom/device/device.h"
+#include "crossloom/experiment/device_fit.h"
+#include "crossloom/report/report.h"
 
 namespace crossloom {
 namespace {
@@ -29,14 +31,107 @@ void show_device(const std::string& name) {
   std::printf("%s\n%s", name.c_str(), describe_params(params).c_str());
 }
 
+struct FitArguments {
+  std::string csv, out;
+  std::vector<std::string> columns;  // "QUANTITY=NAME[:UNIT]"
+  std::int64_t seed = 1;
+};
+
+/// The name of the measurements without what says that they are a packed table.
+std::string stem_of(std::filesystem::path path) {
+  for (const char* extension : {".gz", ".csv"}) {
+    if (path.extension() == extension) path = path.stem();
+  }
+  return path.filename().string();
+}
+
+void print_figure(const Json& check, const char* figure) {
+  const Json& of = check.at(figure);
+  const auto micro = [&](const char* key) { return 1e6 * of.at(key).get<double>(); };
+  std::printf(
+      "  %7.3f ± %5.3f %9.3f ", micro("measured"), micro("standard_error"), micro("unseen_cells"));
+  if (of.at("unseen_time").is_null()) {
+    std::printf("%17s", "");
+  } else {
+    std::printf(" %7.3f ± %5.3f", micro("unseen_time"), micro("difference_error"));
+  }
+}
+
+void print_ageing(const Json& ageing) {
+  std::printf("ageing, %lld cells, uS:\n%-16s  %-15s %9s  %-15s   %-15s %9s  %-15s\n",
+              static_cast<long long>(ageing.at("cells").get<std::int64_t>()),
+              "",
+              "mean move",
+              "unseen",
+              "unseen",
+              "spread",
+              "unseen",
+              "unseen");
+  std::printf(
+      "%-16s  %-15s %9s  %-15s   %-15s %9s  %-15s\n", "", "", "cells", "time", "", "cells", "time");
+  for (const Json& check : ageing.at("checks")) {
+    const double temperature = check.at("temperature").get<double>();
+    const std::string place = format_quantity(check.at("time").get<double>(), "s", 3) +
+                              (temperature > 0 ? ", " + format_quantity(temperature, "K", 4) : "");
+    std::printf("%-16s", place.c_str());
+    print_figure(check, "mean");
+    std::printf(" ");
+    print_figure(check, "spread");
+    std::printf("\n");
+  }
+}
+
+void fit(const FitArguments& given) {
+  DeviceFitRequest request;
+  request.csv = given.csv;
+  request.out = given.out.empty() ? stem_of(given.csv) + "_fit" : given.out;
+  request.seed = given.seed;
+  for (const std::string& text : given.columns) {
+    const auto equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      throw ConfigError("cannot use --column " + text +
+                        " (not of the form QUANTITY=NAME); give for example --column "
+                        "t=read_index:min");
+    }
+    request.columns[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+  const Json summary = fit_device(request);
+  const Json& laws = summary.at("laws");
+  if (laws.contains("ageing")) print_ageing(laws.at("ageing"));
+  if (laws.contains("programming")) {
+    std::printf("programming, %lld cells\n",
+                static_cast<long long>(laws.at("programming").at("cells").get<std::int64_t>()));
+  }
+  std::printf("device: %s\n", (request.out / kFitDevice).c_str());
+  std::printf("report: %s\n", write_report(request.out).c_str());
+}
+
+void add_fit_command(CLI::App& devices) {
+  auto given = std::make_shared<FitArguments>();
+  CLI::App* command = devices.add_subcommand(
+      "fit", "laws of a device from measurements of its cells (docs/devices.md)");
+  command->add_option("csv", given->csv, "table of measurements, .csv or .csv.gz")->required();
+  command->add_option("--out", given->out, "folder for device.toml, fit.json and report.html");
+  command->add_option("--column",
+                      given->columns,
+                      "QUANTITY=NAME or QUANTITY=NAME:UNIT: which column is which, where the names "
+                      "do not say so");
+  command->add_option("--seed", given->seed, "of the parts in which the cells are judged");
+  command->callback([given] { fit(*given); });
+}
+
 }  // namespace
 
 void add_devices_command(CLI::App& app) {
   auto name = std::make_shared<std::string>();
-  CLI::App* command =
-      app.add_subcommand("devices", "list the device models, or the parameters of one");
+  CLI::App* command = app.add_subcommand(
+      "devices", "list the device models, or the parameters of one; fit one to measurements");
   command->add_option("name", *name, "device model");
-  command->callback([name] { name->empty() ? list_devices() : show_device(*name); });
+  add_fit_command(*command);
+  command->callback([name, command] {
+    if (!command->get_subcommands().empty()) return;
+    name->empty() ? list_devices() : show_device(*name);
+  });
 }
 
 }  // namespace crossloom

@@ -72,9 +72,9 @@ void print_plan(const Json& summary) {
               static_cast<unsigned long long>(writes(cost.at("first_load"))),
               number(cost, "routing_bits"),
               number(cost, "sign_bits"));
-  std::printf("wear: most written cell / mean %.2f with levelling %s, %.2f without\n",
+  std::printf("wear: most written cell / mean %.2f levelled over %lld passes, %.2f without\n",
               number(cost.at("wear"), "max_over_mean"),
-              cost.at("levelling").get<std::string>().c_str(),
+              cost.at("wear").at("passes").get<long long>(),
               number(cost.at("unlevelled_wear"), "max_over_mean"));
   const long long batch = cost.at("batch").get<long long>();
   std::printf("energy %s, time %s per pass of %lld input%s; lifetime %.3g inferences\n",

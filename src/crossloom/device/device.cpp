@@ -118,6 +118,7 @@ void Device::validate() const {
         "the device " + name_ + " has no range (g_min = " + format_quantity(g_min, "S") +
         " is not below g_max = " + format_quantity(g_max, "S") + "); give g_min < g_max");
   }
+  model_->validate();
   iv_law();
   faults_.validate();
 }

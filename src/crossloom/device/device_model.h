@@ -44,6 +44,9 @@ class DeviceModel {
   /// Declare where the cells work; the same for every model.
   void describe_environment(ParamList& params);
 
+  /// Throws `ConfigError` when the parameters contradict each other. Default: they cannot.
+  virtual void validate() const {}
+
   virtual ConductanceRange range() const = 0;
 
   /// Number of levels the cell is used with; 0: any value in the range.

@@ -245,16 +245,11 @@ Json to_json(const WearMap& wear) {
   return {{"max", wear.max()},
           {"mean", wear.mean()},
           {"max_over_mean", wear.max_over_mean()},
+          {"passes", wear.passes},
           {"crossbar", crossbar},
           {"rows", wear.num_rows},
           {"cols", wear.num_cols},
           {"writes", std::vector<double>(first, first + static_cast<std::ptrdiff_t>(cells))}};
-}
-
-std::string name_of(Levelling levelling) {
-  PlanOptions options;
-  options.levelling = levelling;
-  return values_of(options).at("levelling").get<std::string>();
 }
 
 Json to_json(const PlanCost& cost) {
@@ -272,7 +267,6 @@ Json to_json(const PlanCost& cost) {
                {"time_per_pass_s", cost.time},
                {"batch", cost.batch},
                {"lifetime_inferences", cost.lifetime},
-               {"levelling", name_of(cost.levelling)},
                {"wear", to_json(cost.wear)},
                {"unlevelled_wear", to_json(cost.unlevelled_wear)}};
   for (const LayerCost& layer : cost.layers) json["layers"].push_back(to_json(layer));

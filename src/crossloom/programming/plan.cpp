@@ -355,23 +355,26 @@ void Planner::add_energy_and_time(const std::vector<Writes>& section_writes,
 }
 
 /// Writes of each crossbar between the end of a pass and the begin of the next, also added to
-/// `wear`. With levelling
-/// the columns are then shifted by one; that some passes shift crossbars and rows as well is
-/// neglected.
+/// `wear`: each cell then takes the role that is one shift before its own. A cell whose role no
+/// weight has is taken as lowered.
 std::vector<Writes> Planner::repeat_writes(WearMap& wear) const {
   std::vector<Writes> repeat(arrays_.size());
+  const RoleShift shift = role_shift(options_.levelling, wear.num_rows);
+  const auto before = [](std::int64_t place, std::int64_t steps, std::int64_t count) {
+    return (place + count - steps % count) % count;
+  };
   for (std::int64_t i = 0; i < static_cast<std::int64_t>(wear.writes.size()); ++i) {
     const std::int64_t col = i % wear.num_cols;
     const std::int64_t row = i / wear.num_cols % wear.num_rows;
     const std::int64_t crossbar = i / wear.num_cols / wear.num_rows;
-    const CellArray& array = arrays_[crossbar];
-    if (array.ever_used()[row] == 0) continue;
-    const std::int64_t shift = options_.levelling == Levelling::kNone ? 0 : 1;
-    const std::int64_t next_col = (col + wear.num_cols - shift) % wear.num_cols;
-    const std::uint32_t before = cell(array.present()[row], col, pool_.cell_bits);
-    const std::uint32_t after = cell(array.first_words()[row], next_col, pool_.cell_bits);
-    if (before == after) continue;
-    ++(after > before ? repeat[crossbar].set : repeat[crossbar].reset);
+    const CellArray& next = arrays_[before(crossbar, shift.crossbars, wear.num_crossbars)];
+    const std::int64_t next_row = before(row, shift.rows, wear.num_rows);
+    const std::int64_t next_col = before(col, shift.cols, wear.num_cols);
+    if (next.ever_used()[next_row] == 0) continue;
+    const std::uint32_t held = cell(arrays_[crossbar].present()[row], col, pool_.cell_bits);
+    const std::uint32_t wanted = cell(next.first_words()[next_row], next_col, pool_.cell_bits);
+    if (held == wanted) continue;
+    ++(wanted > held ? repeat[crossbar].set : repeat[crossbar].reset);
     ++wear.writes[i];
   }
   return repeat;
@@ -411,8 +414,7 @@ PlanCost Planner::cost() const {
   }
   total.energy += write_cost_.energy(total.repeat);
   total.time += longest_repeat;
-  total.levelling = completed_levelling(wear, options_.levelling, write_cost_.endurance);
-  total.wear = level(wear, total.levelling);
+  total.wear = level(wear, options_.levelling, write_cost_.endurance);
   total.unlevelled_wear = std::move(wear);
   total.batch = write_cost_.batch;
   total.lifetime = lifetime(total.wear, write_cost_.endurance, total.batch);

@@ -91,9 +91,8 @@ struct PlanCost {
   Writes first_load;
   Writes transition;
   Writes stream;
-  Writes repeat;                           // from the last sections back to the first ones
-  Levelling levelling = Levelling::kNone;  // that comes round within the lifetime
-  WearMap wear;                            // of one pass in the steady state, levelled so
+  Writes repeat;  // from the last sections back to the first ones
+  WearMap wear;   // of one pass in the steady state, levelled as the options say
   WearMap unlevelled_wear;
   double routing_bits = 0;  // per weight
   double sign_bits = 0;     // per weight

@@ -124,7 +124,9 @@ Json columns_section(const Json& cost) {
   Json names = Json::array();
   for (std::size_t col = 0; col < flips.size(); ++col) names.push_back(std::to_string(col));
   return {{"title", "Bit columns"},
-          {"text", "Column 0 holds the lowest bits. In a sorted stream it takes the most writes."},
+          {"text",
+           "Column 0 holds the lowest bits. In a sorted stream it takes the most writes, unless an "
+           "error budget lets it stay as it is."},
           {"charts",
            {{{"kind", "bar"},
              {"title", "Flips by bit column"},
@@ -152,21 +154,20 @@ Json wear_section(const Json& cost) {
   const auto ratio = [](const Json& wear) {
     return "Most written cell / mean: " + fixed(number(wear, "max_over_mean"), 2) + ".";
   };
-  return {
-      {"title", "Wear"},
-      {"text",
-       "Writes of each cell of the crossbar with the most written one, per pass in the steady "
-       "state. Levelling rotates the roles of columns, then of crossbars, then of rows from pass "
-       "to pass; its map is the mean over a whole period of the rotation, as far as that comes "
-       "round within the lifetime."},
-      {"charts",
-       {wear_map("Crossbar " + count(unlevelled, "crossbar") + " without levelling",
-                 ratio(unlevelled),
-                 unlevelled),
-        wear_map("Crossbar " + count(levelled, "crossbar") + ", levelling " +
-                     cost.at("levelling").get<std::string>(),
-                 ratio(levelled),
-                 levelled)}}};
+  return {{"title", "Wear"},
+          {"text",
+           "Writes of each cell of the crossbar with the most written one, per pass in the steady "
+           "state. Levelling rotates the roles of columns, crossbars and rows from pass to pass; "
+           "its map is "
+           "the mean over the first passes of the rotation, no more than a cell lives."},
+          {"charts",
+           {wear_map("Crossbar " + count(unlevelled, "crossbar") + " without levelling",
+                     ratio(unlevelled),
+                     unlevelled),
+            wear_map("Crossbar " + count(levelled, "crossbar") + ", levelled over " +
+                         count(levelled, "passes") + " passes",
+                     ratio(levelled),
+                     levelled)}}};
 }
 
 std::string subject_of(const Json& summary) {
@@ -197,21 +198,24 @@ Json plan_page(const Json& summary) {
   return data;
 }
 
-/// What a scheme costs in accuracy: points of agreement lost, or the weight error where nothing was
-/// measured.
-double loss_of(const Json& row) {
-  return row.contains("accuracy") ? 100 * (1 - number(row.at("accuracy"), "agreement"))
-                                  : 100 * number(row, "rmse");
+/// A figure of a scheme, in percent: of its accuracy, or the error of its weights.
+double figure_of(const Json& row, const std::string& figure) {
+  return 100 *
+         (figure == "rmse" ? number(row, "rmse") : number(row.at("accuracy"), figure.c_str()));
 }
 
-/// The schemes that no other beats in both gain and loss, in the order of their gain.
-std::vector<Json> front_of(std::vector<Json> rows) {
+/// The schemes that no other beats in both gain and figure, in the order of their gain.
+std::vector<Json> front_of(std::vector<Json> rows, const std::string& figure) {
   std::sort(rows.begin(), rows.end(), [](const Json& a, const Json& b) {
     return number(a, "gain") > number(b, "gain");
   });
+  const double better = figure == "rmse" ? -1 : 1;
   std::vector<Json> front;
   for (const Json& row : rows) {
-    if (front.empty() || loss_of(row) < loss_of(front.back())) front.push_back(row);
+    if (front.empty() ||
+        better * figure_of(row, figure) > better * figure_of(front.back(), figure)) {
+      front.push_back(row);
+    }
   }
   std::reverse(front.begin(), front.end());
   return front;
@@ -222,8 +226,7 @@ Json points(const std::string& name, const std::vector<Json>& rows, const std::s
   Json y = Json::array();
   for (const Json& row : rows) {
     x.push_back(row.at("gain"));
-    y.push_back(figure == "rmse" ? 100 * number(row, "rmse")
-                                 : 100 * number(row.at("accuracy"), figure.c_str()));
+    y.push_back(figure_of(row, figure));
   }
   return {{"name", name}, {"x", x}, {"y", y}};
 }
@@ -243,7 +246,8 @@ Json front_chart(const Json& summary, const std::string& figure, const std::stri
     });
     series.push_back(points(kind, rows, figure));
   }
-  series.push_back(points("front", front_of(physical), figure));
+  for (Json& kind : series) kind["marks"] = true;
+  series.push_back(points("front", front_of(physical, figure), figure));
   series.back()["dash"] = true;
   return {{"kind", "line"},
           {"title", label + " against savings"},

@@ -55,6 +55,11 @@ TEST_F(PlanReport, FrontHoldsTheSchemesThatNoOtherBeats) {
   EXPECT_EQ(series.back()["name"], "front");
   EXPECT_EQ(series.back()["x"], Json({1.0, 20.0, 40.0}));
   EXPECT_EQ(series.back()["y"], Json({100.0, 99.0, 97.0}));
+  EXPECT_EQ(series[0]["marks"], true);
+  // In top1 and weight error all are equal, so that the greatest gain beats the others.
+  for (const int chart : {1, 2}) {
+    EXPECT_EQ(data["sections"][0]["charts"][chart]["series"].back()["x"], Json({40.0}));
+  }
   EXPECT_EQ(data["sections"][0]["tables"][0]["rows"].size(), 5U);
   EXPECT_NE(read_file(write_report(folder_)).find("natural order"), std::string::npos);
 }

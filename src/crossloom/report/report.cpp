@@ -5,6 +5,7 @@
 #include "crossloom/core/files.h"
 #include "crossloom/core/units.h"
 #include "crossloom/experiment/run_folder.h"
+#include "crossloom/report/fit_report.h"
 #include "crossloom/report/plan_report.h"
 #include "crossloom/report/report_parts.h"
 
@@ -326,6 +327,7 @@ Json cost_section(const Results& results) {
 
 Json report_data(const fs::path& folder) {
   if (is_plan_folder(folder)) return plan_report_data(folder);
+  if (is_fit_folder(folder)) return fit_report_data(folder);
   const Results results(folder);
   Json warnings = Json::array();
   if (results.data.at("is_synthetic").get<bool>()) {

@@ -1,6 +1,8 @@
 #include "crossloom/report/report_parts.h"
 
+#include <cmath>
 #include <cstdio>
+#include <cstring>
 
 #include "crossloom/core/files.h"
 
@@ -9,7 +11,8 @@ namespace crossloom {
 std::string fixed(double value, int decimals) {
   char text[64];
   std::snprintf(text, sizeof text, "%.*f", decimals, value);
-  return text;
+  const bool is_zero = std::strpbrk(text, "123456789") == nullptr && text[0] == '-';
+  return is_zero && std::isfinite(value) ? text + 1 : text;
 }
 
 std::string percent(double share) {

@@ -1,4 +1,5 @@
-// Lines over a numeric axis, each with an optional shaded band from `low` to `high`.
+// Lines over a numeric axis, each with an optional shaded band from `low` to `high`; a series with
+// `marks` has its points alone.
 
 import { numbers, objects, text } from '../data.js';
 import { formatNumber, prettyUnit, withUnit } from '../format.js';
@@ -26,7 +27,7 @@ export function prepare(raw) {
       low: low[i] ?? null,
       high: high[i] ?? null,
     })).filter((p) => p.x !== null && showX(p.x));
-    return { name: text(s.name), dash: s.dash === true, points };
+    return { name: text(s.name), dash: s.dash === true, marks: s.marks === true, points };
   });
   const hasY = (p) => p.y !== null && showY(p.y);
   return { x, y, series, showY, empty: !series.some((s) => s.points.some(hasY)) };
@@ -86,7 +87,7 @@ export function option(model, ctx) {
   const ys = all.flatMap((p) => [p.y, p.low, p.high]).filter((v) => v !== null && model.showY(v));
   const series = model.series.flatMap((s) => {
     const color = seriesColor(s.name, ctx);
-    const few = s.points.length * MARK_SPACING < ctx.width;
+    const few = s.marks || s.points.length * MARK_SPACING < ctx.width;
     // The band comes after its line: the legend shows the first series of a name.
     return [{
       type: 'line',
@@ -98,7 +99,7 @@ export function option(model, ctx) {
       symbolSize: few ? 6 : 5,
       showSymbol: few,
       sampling: s.points.length > 4000 ? 'minmax' : undefined,
-      lineStyle: { color, width: 2, type: s.dash ? [6, 4] : 'solid' },
+      lineStyle: { color, width: s.marks ? 0 : 2, type: s.dash ? [6, 4] : 'solid' },
       itemStyle: { color, borderWidth: 0 },
       emphasis: { disabled: true },
     }, ...band(s, model, color)];
