@@ -26,6 +26,9 @@ struct Hardware {
   MappingOptions mapping;
   LineOptions lines;
   Fidelity fidelity = Fidelity::kBehavioural;
+  // Otherwise a product keeps the seed of its cells and its only write, and makes the cells again
+  // when the time of reads changes: for large networks that are only read.
+  bool keeps_cells = true;
 
   /// Throws `ConfigError` when the parts do not go together.
   void validate() const;

@@ -35,21 +35,41 @@ WeightCells::WeightCells(const Hardware& hardware,
                          const Rng& place)
     : device_(hardware.device),
       mapping_(hardware.mapping, hardware.device.range(), w_max),
-      cells_(hardware.device.make_cells(cell_sizes(geometry, hardware.mapping), place)) {
-  const std::vector<std::int64_t> sizes = geometry.weight_sizes();
+      place_(place),
+      is_kept_(hardware.keeps_cells),
+      cell_sizes_(cell_sizes(geometry, hardware.mapping)) {
   if (mapping_.scheme() == WeightScheme::kSignMagnitude) {
-    switches_ = mapping_.to_switches(at::zeros(sizes));
+    switches_ = mapping_.to_switches(at::zeros(geometry.weight_sizes()));
   }
-  if (!has_references()) return;
-  const Tiling tiling = tile_product(geometry, hardware.array, hardware.mapping.footprint());
-  std::vector<std::int64_t> of_references = sizes;
-  of_references[0] = geometry.groups * tiling.col_tiles;
-  references_ = device_.make_cells(of_references, place.fork(kReferenceCells));
-  const std::int64_t outputs = geometry.out_channels / geometry.groups;
-  const Tensor output = at::arange(geometry.out_channels, at::kLong);
-  const Tensor group = at::div(output, outputs, "floor");
-  reference_of_output_ = group * tiling.col_tiles +
-                         at::div(output - group * outputs, tiling.outputs_per_tile, "floor");
+  if (has_references()) {
+    const Tiling tiling = tile_product(geometry, hardware.array, hardware.mapping.footprint());
+    reference_sizes_ = geometry.weight_sizes();
+    reference_sizes_[0] = geometry.groups * tiling.col_tiles;
+    const std::int64_t outputs = geometry.out_channels / geometry.groups;
+    const Tensor output = at::arange(geometry.out_channels, at::kLong);
+    const Tensor group = at::div(output, outputs, "floor");
+    reference_of_output_ = group * tiling.col_tiles +
+                           at::div(output - group * outputs, tiling.outputs_per_tile, "floor");
+  }
+  if (is_kept_) make();
+}
+
+void WeightCells::make() {
+  cells_ = device_.make_cells(cell_sizes_, place_);
+  if (has_references()) {
+    references_ = device_.make_cells(reference_sizes_, place_.fork(kReferenceCells));
+  }
+}
+
+WeightCells WeightCells::made() const {
+  WeightCells copy = *this;
+  if (is_kept_) return copy;
+  copy.is_kept_ = true;
+  copy.make();
+  if (!writing_) return copy;
+  Rng rng = writing_->rng;
+  copy.write(at::ones({1}, at::kBool).expand_as(writing_->w), writing_->w, writing_->clock, rng);
+  return copy;
 }
 
 double WeightCells::level_weight() const {
@@ -66,6 +86,11 @@ double WeightCells::level_weight() const {
 }
 
 void WeightCells::write(const Tensor& mask, const Tensor& w, double clock, Rng& rng) {
+  if (!is_kept_) {
+    TORCH_CHECK(!writing_ && mask.all().item<bool>(), "cells that are not kept are written once");
+    writing_ = Writing{w, clock, rng};
+    return;
+  }
   const Tensor target = mapping_.to_conductances(w);
   device_.write(
       cells_, is_new(target, cells_, device_.range()).logical_and(mask), target, clock, rng);

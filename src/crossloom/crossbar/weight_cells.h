@@ -1,7 +1,9 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "crossloom/crossbar/hardware.h"
 
@@ -15,11 +17,15 @@ namespace crossloom {
 /// columns are one for each group and column tile: values [G T, C_in / G, k, k].
 class WeightCells {
  public:
-  /// Pristine cells; `place` is their stream. `w_max` as for `WeightMapping`.
+  /// Pristine cells; `place` is their stream. `w_max` as for `WeightMapping`. Without
+  /// `Hardware::keeps_cells` only `write`, once, and `made` are for what needs the cells.
   WeightCells(const Hardware& hardware,
               const ProductGeometry& geometry,
               const Tensor& w_max,
               const Rng& place);
+
+  /// These with their cells, which are made and written now where they are not kept.
+  WeightCells made() const;
 
   const Cells& cells() const { return cells_; }
   const Cells& references() const { return references_; }
@@ -67,8 +73,22 @@ class WeightCells {
   void load_state(const std::map<std::string, Tensor>& state);
 
  private:
+  /// The only write to cells that are not kept.
+  struct Writing {
+    Tensor w;
+    double clock = 0;
+    Rng rng;
+  };
+
+  void make();
+
   Device device_;
   WeightMapping mapping_;
+  Rng place_;
+  bool is_kept_;
+  std::optional<Writing> writing_;
+  std::vector<std::int64_t> cell_sizes_;
+  std::vector<std::int64_t> reference_sizes_;  // only with an offset column
   Cells cells_;
   Cells references_;            // only with an offset column
   Tensor reference_of_output_;  // only with an offset column

@@ -25,6 +25,14 @@ std::vector<Tensor> joined(const std::vector<std::vector<Tensor>>& all) {
   return outputs;
 }
 
+/// `placements` for a chip that is written once. Statistical reads need the cells at each batch.
+std::vector<Placement> only_read(std::vector<Placement> placements) {
+  for (Placement& placement : placements) {
+    placement.hardware.keeps_cells = placement.hardware.fidelity == Fidelity::kStatistical;
+  }
+  return placements;
+}
+
 /// A chip that is programmed and calibrated, with the network it runs.
 struct ReadyChip {
   Network network;
@@ -34,7 +42,7 @@ struct ReadyChip {
   ReadyChip(const ChipPlan& plan, const InputBatches& inputs, std::int64_t number)
       : network(mapped_network(plan.network, plan.calibration).clone()),
         chip(network,
-             plan.placements,
+             only_read(plan.placements),
              plan.seed,
              static_cast<std::uint64_t>(number),
              plan.computed) {
@@ -123,7 +131,7 @@ namespace {
 /// What products give on a chip against what they would give exactly.
 class QualityProbe {
  public:
-  /// Outputs of the exact network for `inputs`.
+  /// Outputs of the exact network for `inputs`, all of which are kept: few examples at a time.
   void keep_exact(const Network& network,
                   const std::vector<Tensor>& inputs,
                   const std::map<std::size_t, ComputedProduct>& on_chip) {
@@ -161,6 +169,18 @@ class QualityProbe {
   std::map<std::size_t, Powers> powers_;
 };
 
+/// The examples of `batches`, each by itself.
+InputBatches one_by_one(const InputBatches& batches) {
+  InputBatches examples;
+  for (const std::vector<Tensor>& batch : batches) {
+    for (std::int64_t i = 0; i < batch.at(0).size(0); ++i) {
+      examples.emplace_back();
+      for (const Tensor& input : batch) examples.back().push_back(input.slice(0, i, i + 1));
+    }
+  }
+  return examples;
+}
+
 /// Cells written so far for each of the products of two activations.
 std::map<std::size_t, std::int64_t> writes_so_far(const Chip& chip) {
   std::map<std::size_t, std::int64_t> writes;
@@ -180,7 +200,7 @@ std::vector<LayerQuality> layer_quality(const ChipPlan& plan,
   const std::map<std::size_t, std::int64_t> writes_before = writes_so_far(ready.chip);
   QualityProbe probe;
   ChipRead read;
-  for (const std::vector<Tensor>& inputs : calibration) {
+  for (const std::vector<Tensor>& inputs : one_by_one(calibration)) {
     probe.keep_exact(exact, inputs, ready.chip.computed());
     ready.chip.forward(
         ready.network,

@@ -105,6 +105,32 @@ TEST(TestChip, ResultsDoNotDependOnTheBatchSizeNorOnTimesDoneBefore) {
   EXPECT_EQ(late[0].figures[0].second, all[1].figures[0].second);
 }
 
+TEST(TestChip, ResultsAreThoseOfAChipThatKeepsItsCells) {
+  const OwnLabels task({3, 32, 32});
+  for (const WeightScheme scheme :
+       {WeightScheme::kSignSplit, WeightScheme::kOffset, WeightScheme::kSignMagnitude}) {
+    Hardware hardware;
+    hardware.device = Device("hfox_neurram_wan2022");
+    hardware.mapping.scheme = scheme;
+    const ChipPlan plan = make_plan(make_resnet(), hardware);
+    const std::vector<ChipResult> results = test_all(plan, task, {{1, 3600}, 0, 12});
+    const at::NoGradGuard no_grad;
+    const Network mapped = mapped_network(plan.network, plan.calibration);
+    Chip chip(mapped, plan.placements, plan.seed, 1);
+    chip.program(mapped);
+    Network network = mapped.clone();
+    const Calibration calibration(plan.calibration, chip, network, {{task.images()}});
+    ASSERT_EQ(results.size(), 2U);
+    for (std::size_t i = 0; i < 2; ++i) {
+      chip.age_to(results[i].time);
+      ChipRead read;
+      read.pass = 1 + i;
+      const Tensor y = chip.forward(mapped, std::vector<Tensor>{task.images()}, read)[0];
+      EXPECT_EQ(results[i].figures[0].second, y.to(at::kDouble).mean().item<double>());
+    }
+  }
+}
+
 TEST(TestChip, AttentionOnPerfectCrossbarsAgreesWithTheExactNetwork) {
   Network network = make_network("cct4_cifar10");
   network.initialise(Rng(1));
