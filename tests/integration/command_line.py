@@ -321,6 +321,16 @@ class CommandLine(unittest.TestCase):
             self.assertEqual((self.folder / "killed" / file).read_bytes(),
                              (self.folder / "whole" / file).read_bytes())
 
+    def test_plan_of_a_large_network_needs_less_memory_than_twice_its_file(self):
+        command = ["plan", "--model", "vit_base", "--draw", "gauss", "--order", "R3", "--assignment", "rank",
+                   "--threads", "2", "--out", "vit"]
+        process = subprocess.Popen([CROSSLOOM, *command], cwd=self.folder, env=self.environment,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(process.returncode, 0)
+        self.assertLess(1024 * usage.ru_maxrss, 2 * (self.folder / "vit/network.plan").stat().st_size)
+
     def test_plan_refuses_what_does_not_fit(self):
         command = ["plan", "--model", "lenet5", "--draw", "gauss"]
         self.assert_refused(self.crossloom(*command, "--bugdet", "2"), "bugdet")

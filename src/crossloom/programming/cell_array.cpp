@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "crossloom/core/vector_code.h"
+
 namespace crossloom {
 namespace {
 
@@ -88,6 +90,7 @@ CellArray::Changed CellArray::change(std::int64_t col, std::int64_t word) {
   return changed;
 }
 
+CROSSLOOM_VECTOR
 CellArray::Load CellArray::load(const std::uint32_t* words,
                                 const std::uint8_t* used,
                                 std::uint64_t* column_flips) {

@@ -1,11 +1,8 @@
 #include "crossloom/programming/cell_array.h"
 
-#include <bitset>
-
 #include <gtest/gtest.h>
 
 #include "crossloom/core/random.h"
-#include "crossloom/programming/flip_count.h"
 
 namespace crossloom {
 namespace {
@@ -91,23 +88,6 @@ TEST(CellArray, WearOfManyLoadsAgreesWithAPlainLoop) {
     EXPECT_EQ(cells.wear(), expected) << cell_bits << " bits a cell";
     EXPECT_EQ(later.set, plain.set);
     EXPECT_EQ(later.reset, plain.reset);
-  }
-}
-
-TEST(FlipCount, AgreesWithAPlainLoop) {
-  Rng rng(7);
-  for (const std::size_t words : {1U, 3U, 20U}) {
-    for (const std::size_t blocks : {0U, 1U, 2U, 100U, 257U}) {
-      const Tensor drawn =
-          (rng.uniform({static_cast<std::int64_t>(2 * (blocks * words + 1))}) * 0x1p24)
-              .to(at::kInt);
-      const auto* bits = reinterpret_cast<const std::uint64_t*>(drawn.data_ptr<std::int32_t>());
-      std::uint64_t expected = 0;
-      for (std::size_t i = words; i < blocks * words; ++i) {
-        expected += std::bitset<64>(bits[i] ^ bits[i - words]).count();
-      }
-      EXPECT_EQ(count_flips(bits, blocks, words), expected) << blocks << " x " << words;
-    }
   }
 }
 

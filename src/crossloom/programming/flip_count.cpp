@@ -39,22 +39,6 @@ inline std::uint32_t fold(std::uint32_t x, int cell_bits) {
 }  // namespace
 
 CROSSLOOM_VECTOR
-std::uint64_t count_flips(const std::uint64_t* bits, std::size_t blocks, std::size_t words) {
-  const std::uint64_t* after = bits + words;
-  const std::size_t total = blocks > 0 ? (blocks - 1) * words : 0;
-  std::uint64_t flips[4] = {};  // independent sums, so that additions overlap
-  std::size_t i = 0;
-  for (; i + 4 <= total; i += 4) {
-    for (std::size_t k = 0; k < 4; ++k) {
-      flips[k] += static_cast<std::uint64_t>(__builtin_popcountll(bits[i + k] ^ after[i + k]));
-    }
-  }
-  for (; i < total; ++i)
-    flips[0] += static_cast<std::uint64_t>(__builtin_popcountll(bits[i] ^ after[i]));
-  return flips[0] + flips[1] + flips[2] + flips[3];
-}
-
-CROSSLOOM_VECTOR
 void least_costs(const std::uint32_t* present,
                  std::size_t rows,
                  const Candidates& candidates,

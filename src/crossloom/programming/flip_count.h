@@ -5,15 +5,6 @@
 
 namespace crossloom {
 
-/// Number of bits in which consecutive blocks of packed bits differ.
-///
-///   sum over t of popcount(bits[t] xor bits[t - 1]),  t = 1 ... blocks - 1
-///
-/// Reads each word once from memory; the previous block is still in the cache.
-///
-///   bits  [blocks, words]  64 cells a word
-std::uint64_t count_flips(const std::uint64_t* bits, std::size_t blocks, std::size_t words);
-
 /// What it costs to bring a row to one of several words: `flip_cost` for each cell that differs,
 /// and the `penalty` of the word.
 struct Candidates {
