@@ -272,7 +272,7 @@ Json current_section(const Json &current) {
 
 std::string figure_of(const Json &figures, const std::string &name, const char *unit) {
   return format_quantity(number(figures, name.c_str()), unit, 3) + " ± " +
-         format_quantity(number(figures, (name + "_error").c_str()), unit, 2);
+         format_quantity(number(figures, (name + "_error").c_str()), unit, 3);
 }
 
 Json reads_section(const Json &reads) {
