@@ -98,8 +98,9 @@ class CommandLine(unittest.TestCase):
         (out / "report.html").unlink()
         self.assertEqual(self.crossloom("report", out).returncode, 0)
         self.assertIn("Device fitted to cells.csv", (out / "report.html").read_text())
-        result = self.crossloom("evaluate", "--help")
-        self.assertIn("--chip", result.stdout)
+        found = json.loads(self.crossloom("inspect", "lenet5", "--json", "--chip",
+                                          out / "device.toml", "--set", "array.num_rows=128").stdout)
+        self.assertEqual(found["array"]["num_rows"], 128)
 
     def test_devices_fit_refuses_bad_tables_and_leaves_nothing(self):
         rows = "".join(f"{cell},0,10\n{cell},1,9\n" for cell in range(60))
@@ -138,6 +139,9 @@ class CommandLine(unittest.TestCase):
             (["inspect", "lenet6"], "lenet6"),
             (["inspect", "lenet5", "--rows", "0"], "num_rows"),
             (["inspect", "lenet5", "--cols", "1"], "num_cols"),
+            (["inspect", "lenet5", "--set", "adc.bits=4"], "--chip"),
+            (["inspect", "lenet5", "--chip", CHIP, "--rows", "8"], "--rows"),
+            (["inspect", "lenet5", "--chip", CHIP, "--set", "adc.bitz=4"], "bitz"),
             (["inspect", "absent.onnx", "--size", "x=3,b"], "--size"),
             (["convert", "lenet5", "--out", "lenet.onnx"], "lenet5_mnist.safetensors"),
             (["convert", "lenet5", "--out", "lenet.txt"], "lenet.txt"),
@@ -243,6 +247,10 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(found["total"]["parameters"], 61706)
         self.assertEqual(found["total"]["crossbars"],
                          sum(layer["crossbars"] for layer in found["layers"]))
+        on_chip = json.loads(self.crossloom("inspect", "lenet5", "--json", "--chip", CHIP, "--set",
+                                            "layers.digital=['fc3']").stdout)
+        self.assertEqual(on_chip["layers"][0]["cells"], 8 * 6 * 25)
+        self.assertEqual(on_chip["layers"][4]["crossbars"], 0)
         table = self.crossloom("inspect", "mobilenet_v3_small").stdout
         self.assertIn("depthwise", table)
 

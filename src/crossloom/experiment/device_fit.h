@@ -18,15 +18,19 @@ struct DeviceFitRequest {
 };
 
 /// Files in the folder of a fit.
-constexpr const char* kFitSummary = "fit.json";
-constexpr const char* kFitDevice = "device.toml";
+constexpr const char *kFitSummary = "fit.json";
+constexpr const char *kFitDevice = "device.toml";
 
-/// Fits the laws that the columns of the table tell of, judges each on what its fit has not seen,
-/// and writes the device as a chip file (`kFitDevice`) and the figures (`kFitSummary`), which are
-/// returned. Nothing is written when something is refused with `ConfigError`.
+/// Fits the laws that the columns of the table tell of, judges each on what its
+/// fit has not seen, and writes the device as a chip file (`kFitDevice`) and
+/// the figures (`kFitSummary`), which are returned. Nothing is written when
+/// something is refused with `ConfigError`.
 ///
 ///   cell, level or g_target, g or g_init           programming
-///   cell, t, g or r, [g_init], [temp]              ageing: relaxation, retention
-Json fit_device(const DeviceFitRequest& request);
+///   cell, t, g or r, [g_init], [temp]              ageing: relaxation,
+///   retention v, i                                           current law t,
+///   g_UNIT_a, g_UNIT_b …                        read and telegraph noise of
+///   the cells a, b …
+Json fit_device(const DeviceFitRequest &request);
 
 }  // namespace crossloom

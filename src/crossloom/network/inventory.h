@@ -4,8 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "crossloom/mapping/geometry.h"
-#include "crossloom/network/network.h"
+#include "crossloom/network/chip.h"
 
 namespace crossloom {
 
@@ -17,15 +16,25 @@ struct LayerInventory {
   std::vector<std::int64_t> output_sizes;  // of one example
   std::int64_t num_parameters = 0;         // weights and biases
   std::int64_t num_products = 0;           // multiply-accumulates for one example
+  bool is_analog = true;                   // otherwise it needs no crossbars
   std::int64_t num_crossbars = 0;
-  double utilisation = 0;  // cells that hold a weight / cells of these crossbars
+  std::int64_t used_cells = 0;  // that hold a part of a weight
+  std::int64_t all_cells = 0;   // of these crossbars
+
+  /// Share of the cells that are used; 0 without any.
+  double utilisation() const;
 };
 
-/// The stored products of `network`, in the order of its nodes, on crossbars of `array`. Throws
-/// `ConfigError` when a kernel does not fit into one.
-std::vector<LayerInventory> take_inventory(const Network& network, const ArraySize& array);
+/// The stored products of `network`, in the order of its nodes, where
+/// `placements` has them. Throws `ConfigError` when a weight does not fit into
+/// a crossbar.
+std::vector<LayerInventory> take_inventory(const Network &network,
+                                           const std::vector<Placement> &placements);
+
+/// The same with all of them on crossbars of `array`, in pairs of cells.
+std::vector<LayerInventory> take_inventory(const Network &network, const ArraySize &array);
 
 /// The sum of `layers`.
-LayerInventory total(const std::vector<LayerInventory>& layers, const ArraySize& array);
+LayerInventory total(const std::vector<LayerInventory> &layers);
 
 }  // namespace crossloom

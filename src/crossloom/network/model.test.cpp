@@ -53,6 +53,23 @@ TEST_F(OpenModel, RefusesWhatIsNotThere) {
   EXPECT_THROW(open_model("lenet5", folder_ / "absent.safetensors"), ConfigError);
 }
 
+TEST(Inventory, FollowsThePlacementOfEachProduct) {
+  const Network network = make_network("lenet5_mnist");
+  std::vector<Placement> placements(5);
+  for (Placement& placement : placements) {
+    placement.hardware.array = {256, 256};
+    placement.hardware.mapping.slice_bits = {2, 2, 2, 2};
+  }
+  placements[4].is_analog = false;
+  const std::vector<LayerInventory> layers = take_inventory(network, placements);
+  EXPECT_EQ(layers[0].used_cells, 8 * 6 * 25);  // four slices in pairs
+  EXPECT_EQ(layers[2].num_crossbars, 2 * 4);    // 400 rows, 120 x 8 columns
+  EXPECT_DOUBLE_EQ(layers[2].utilisation(), 400.0 * 960 / (8 * 256 * 256));
+  EXPECT_EQ(layers[4].num_crossbars, 0);
+  EXPECT_EQ(layers[4].utilisation(), 0);
+  EXPECT_EQ(total(layers).all_cells, total(layers).num_crossbars * 256 * 256);
+}
+
 TEST(Inventory, CountsOfALayerAreThoseOfItsGeometry) {
   const ArraySize array{128, 128};
   const std::vector<LayerInventory> layers = take_inventory(make_network("lenet5_mnist"), array);
@@ -61,11 +78,11 @@ TEST(Inventory, CountsOfALayerAreThoseOfItsGeometry) {
   EXPECT_EQ(layers[1].num_parameters, 16 * 6 * 25 + 16);
   EXPECT_EQ(layers[1].num_products, 16 * 6 * 25 * 100);
   EXPECT_EQ(layers[1].num_crossbars, 2);  // 5 of the 6 kernels fit above each other
-  EXPECT_DOUBLE_EQ(layers[1].utilisation, 2.0 * 16 * 6 * 25 / (2 * 128 * 128));
-  const LayerInventory sum = total(layers, array);
+  EXPECT_DOUBLE_EQ(layers[1].utilisation(), 2.0 * 16 * 6 * 25 / (2 * 128 * 128));
+  const LayerInventory sum = total(layers);
   EXPECT_EQ(sum.num_parameters, 61706);
-  EXPECT_GT(sum.utilisation, 0);
-  EXPECT_LE(sum.utilisation, 1);
+  EXPECT_GT(sum.utilisation(), 0);
+  EXPECT_LE(sum.utilisation(), 1);
   EXPECT_EQ(take_inventory(make_network("mobilenet_v2"), array)[1].kind, "depthwise");
 }
 
