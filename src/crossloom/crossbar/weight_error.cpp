@@ -71,7 +71,8 @@ WeightErrorLaw::WeightErrorLaw(const Hardware& hardware, double elapsed, const R
 
 Tensor WeightErrorLaw::place(const Tensor& u) const {
   const auto half = static_cast<double>(mean_.size(0) - 1) / 2;
-  return ((u.detach().clamp(-1, 1) + 1) * half).round_().to(at::kLong);
+  // What is no number stays none in the weight itself.
+  return ((u.detach().nan_to_num(0).clamp(-1, 1) + 1) * half).round_().to(at::kLong);
 }
 
 Tensor WeightErrorLaw::mean(const Tensor& u) const {

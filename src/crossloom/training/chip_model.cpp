@@ -117,9 +117,11 @@ void ChipModel::observe_inputs(const Network& network, const Tensor& x) {
     const double before = ranges_[index].item<double>();
     if (is_analog_[index] && (before == 0 || !ranges_[index].requires_grad())) {
       const double seen = std::max(observe(options, input), kLeastRange);
-      // A network that has diverged is found by its loss.
-      if (!std::isfinite(seen)) return digital_product(input, stored.weight, stored.geometry);
-      ranges_[index].fill_(before == 0 ? seen : before + kRangeMomentum * (seen - before));
+      if (std::isfinite(seen)) {
+        ranges_[index].fill_(before == 0 ? seen : before + kRangeMomentum * (seen - before));
+      } else if (before == 0) {
+        ranges_[index].fill_(1);  // a network that has diverged is found by its loss
+      }
     }
     return digital_product(input, stored.weight, stored.geometry);
   });
