@@ -46,12 +46,6 @@ double jackknife_error(const Vector& values) {
   return std::sqrt((n - 1) / n * square);
 }
 
-Vector without(const Vector& values, std::size_t index) {
-  Vector rest = values;
-  rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(index));
-  return rest;
-}
-
 FigureCheck check_of(double Figures::*figure,
                      const Figures& measured,
                      const Figures& unseen_cells,
