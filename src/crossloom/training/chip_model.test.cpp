@@ -70,6 +70,38 @@ TEST(ChipModel, BendsInputsAsTheSimulatedChipDoes) {
   EXPECT_FALSE(y.allclose(network.forward(x), 1e-2, 1e-2));
 }
 
+// A current whose form depends on the conductance: its even and cubic terms are further products.
+TEST(ChipModel, StateDependentCurrentsAreThoseOfTheSimulatedChip) {
+  const Network network = random_network("lenet_wu2023", 1);
+  Hardware hardware = bent();
+  hardware.device = Device("hfo2_milo2021");
+  ParamList params;
+  hardware.device.describe(params);
+  params.assign({{"programming_noise_scale", 0}});
+  hardware.dac.v_read = 0.5;
+  ASSERT_GT(hardware.device.iv_law().size(), 1U);
+  ChipModel model = make_model(network, hardware, 0);
+  const Tensor x = images(network, 20);
+  model.observe_inputs(network, x);
+  std::vector<Placement> placements =
+      place_by_rule(network, hardware, {}, largest_weights(network));
+  for (std::size_t i = 0; i < placements.size(); ++i) {
+    placements[i].hardware.dac.range.policy = RangePolicy::kFixed;
+    placements[i].hardware.dac.x_max = model.input_range(i);
+  }
+  Chip chip(network, placements, 1, 1);
+  chip.program(network);
+  const Tensor simulated = chip.forward(network, x, {});
+  const Tensor y = network.forward(x, model.products(network.products(), {}));
+  // The further terms are a fitted curve of the weight.
+  const double size = simulated.abs().max().item<double>();
+  EXPECT_LT((y - simulated).abs().max().item<double>(), 0.02 * size);
+  ChipModel::Draw linear;
+  linear.is_linear = true;
+  const Tensor without = network.forward(x, model.products(network.products(), linear));
+  EXPECT_GT((without - simulated).abs().max().item<double>(), 0.05 * size);
+}
+
 // Spread of the logits over model chips against that over simulated ones.
 TEST(ChipModel, LogitsSpreadAsThoseOfSimulatedChips) {
   const Network network = random_network("lenet_wu2023", 1);
