@@ -21,7 +21,7 @@ namespace {
 struct EvaluateArguments {
   EvaluationRequest request;
   ModelArguments model;
-  std::string chip, out, predictions, times = "1s";
+  std::string chip, out, predictions, reference, times = "1s";
   int threads = 0;
   bool is_json = false;
   bool has_layers = false;
@@ -126,6 +126,7 @@ void evaluate(EvaluateArguments& given) {
   EvaluationRequest& request = given.request;
   request.model = given.model.model;
   request.weights = given.model.weights;
+  request.reference = given.reference;
   request.onnx = onnx_options(given.model);
   request.chip = given.chip;
   request.out = given.out;
@@ -185,6 +186,9 @@ void add_evaluate_command(CLI::App& app) {
                    "images:FOLDER")
       ->required();
   command->add_option("--predictions", given->predictions, "score this file of answers to squad");
+  command->add_option("--reference",
+                      given->reference,
+                      "weights before a treatment: agreement is with their exact predictions");
   command->add_option("--chip", given->chip, "chip file (TOML)");
   command->add_option("--set", request.overrides, "section.key=value, wins over the chip file")
       ->take_all();

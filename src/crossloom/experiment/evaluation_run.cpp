@@ -86,6 +86,7 @@ InputBatches calibration_inputs(const EvaluationRequest& request,
 Json request_as_json(const EvaluationRequest& request, ChipConfig& chip) {
   Json json = {{"model", request.model},
                {"weights", request.weights.string()},
+               {"reference", request.reference.string()},
                {"data", request.data},
                {"chip", chip.values()},
                {"count", request.count},
@@ -150,6 +151,18 @@ Json run_evaluation(const EvaluationRequest& request, Progress& progress) {
 
   const Network exact = fold_batch_norm(network);
   const Score digital = task->score(exact_outputs(exact, *task, request.batch_size, request.count));
+  // Before a network was finetuned it may have said something else.
+  const std::vector<std::string> reference =
+      request.reference.empty()
+          ? digital.predictions
+          : task->score(exact_outputs(fold_batch_norm(open_model(request.model,
+                                                                 request.reference,
+                                                                 request.data_options.data_dir,
+                                                                 request.onnx)),
+                                      *task,
+                                      request.batch_size,
+                                      request.count))
+                .predictions;
   Json summary = {{"model", network.name()},
                   {"data", task->provenance()},
                   {"examples", digital.predictions.size()},
@@ -165,7 +178,7 @@ Json run_evaluation(const EvaluationRequest& request, Progress& progress) {
       if (done.size() >= times.size()) continue;
       test_chip(plan, *task, calibration, options, number, done, [&](const ChipResult& result) {
         Json line = crossloom::to_json(result);
-        line["agreement"] = agreement(result.predictions, digital.predictions);
+        line["agreement"] = agreement(result.predictions, reference);
         results.add(line);
         progress.step("chips", static_cast<std::int64_t>(results.lines().size()), total);
       });

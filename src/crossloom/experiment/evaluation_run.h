@@ -13,11 +13,13 @@ namespace crossloom {
 
 /// A network, examples and chips: what `crossloom evaluate` is asked.
 struct EvaluationRequest {
-  std::string model;                   // name of a built-in network, or an ONNX file
-  std::filesystem::path weights;       // empty: those of the ONNX file, or found beside the data
-  OnnxOptions onnx;                    // what an ONNX file does not tell
-  std::string data;                    // NAME[:FOLDER]
-  std::filesystem::path chip;          // chip file; may be empty without chips
+  std::string model;              // name of a built-in network, or an ONNX file
+  std::filesystem::path weights;  // empty: those of the ONNX file, or found beside the data
+  std::filesystem::path
+      reference;               // weights whose exact network agreement is with; empty: `weights`
+  OnnxOptions onnx;            // what an ONNX file does not tell
+  std::string data;            // NAME[:FOLDER]
+  std::filesystem::path chip;  // chip file; may be empty without chips
   std::vector<std::string> overrides;  // "section.key=value", win over the chip file
   std::int64_t chips = 10;             // 0: the exact network only
   std::vector<double> times = {1};     // [s] since programming
