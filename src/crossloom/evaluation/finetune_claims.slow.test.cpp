@@ -100,8 +100,8 @@ TEST_F(FinetuneClaims, ClipAndInjectionRepairAChipOfTwiceTheErrors) {
     const Transfer transfer{
         network, place_by_rule(network, chip, {}, largest_weights(network)), options, 1};
     std::vector<double> accuracies;
-    for (std::int64_t chip = 1; chip <= 10; ++chip) {
-      accuracies.push_back(test_on_fresh_chip(transfer, dataset_, chip)[0]);
+    for (std::int64_t number = 1; number <= 10; ++number) {
+      accuracies.push_back(test_on_fresh_chip(transfer, dataset_, number)[0]);
     }
     return summarise(accuracies);
   };
@@ -118,7 +118,7 @@ TEST_F(FinetuneClaims, ClipAndInjectionRepairAChipOfTwiceTheErrors) {
   options.optimiser.learning_rate = 1e-3;
   options.optimiser.weight_decay = 0;
   options.test_images = 1000;
-  TrainingRun run(*method, TrainingSetup{*network_, shrunk, {}, {}, 1}, dataset_, options);
+  TrainingRun run(*method, TrainingSetup{*network_, shrunk, {}, {}, 1, {}}, dataset_, options);
   while (!run.is_finished()) run.advance();
   const Statistics before = on_chips(*network_, hardware);
   const Statistics after = on_chips(run.result(), shrunk);

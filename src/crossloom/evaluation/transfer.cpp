@@ -18,7 +18,7 @@ void TransferOptions::describe(ParamList& params) {
 }
 
 ChipPlan plan_of(const Transfer& transfer) {
-  ChipPlan plan{transfer.network, transfer.placements, {}, transfer.seed};
+  ChipPlan plan{transfer.network, transfer.placements, {}, transfer.seed, {}};
   // What was trained is mapped as it is.
   plan.calibration.batch_norm = CalibrationOptions::BatchNorm::kKept;
   return plan;

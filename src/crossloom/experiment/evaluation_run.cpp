@@ -131,7 +131,7 @@ Json run_evaluation(const EvaluationRequest& request, Progress& progress) {
   const Network network =
       open_model(request.model, request.weights, request.data_options.data_dir, request.onnx);
   ChipConfig chip;
-  ChipPlan plan{network, {}, {}, request.seed};
+  ChipPlan plan{network, {}, {}, request.seed, {}};
   if (request.chips > 0) {
     chip = load_chip_config(request.chip, request.overrides);
     plan.calibration = chip.calibration;

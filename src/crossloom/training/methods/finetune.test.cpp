@@ -32,7 +32,7 @@ Hardware harsh() {
 }
 
 TrainingSetup setup_for(const Network& network) {
-  TrainingSetup setup{network, harsh(), {}, {}, 1};
+  TrainingSetup setup{network, harsh(), {}, {}, 1, {}};
   return setup;
 }
 
