@@ -28,9 +28,9 @@ enum class InputEncoding {
 ///
 /// with the sign of the number. What the cells' current makes of it is undone by one digital factor
 /// (`counts_as`): small signals keep their gain and large ones are expanded by a super-linear
-/// current; or the largest keeps its size and the others are compressed. By pulse width the length of the pulse is distorted in the same
-/// way, without pre-distortion. The integral non-linearity is a bow and an S, the two forms that a
-/// string of resistors and its end points leave (assumption).
+/// current; or the largest keeps its size and the others are compressed. By pulse width the length
+/// of the pulse is distorted in the same way, without pre-distortion. The integral non-linearity is
+/// a bow and an S, the two forms that a string of resistors and its end points leave (assumption).
 struct Dac {
   std::int64_t bits = 8;  // 0: no quantisation
   double v_read = 0.1;    // [V]

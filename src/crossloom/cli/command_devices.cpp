@@ -14,7 +14,7 @@ namespace crossloom {
 namespace {
 
 void list_devices() {
-  for (const std::string &name : Registry<DeviceModel>::instance().names()) {
+  for (const std::string& name : Registry<DeviceModel>::instance().names()) {
     const Device device(name);
     std::printf("%-24s %s to %s\n",
                 name.c_str(),
@@ -24,7 +24,7 @@ void list_devices() {
   std::printf("\ncrossloom devices NAME shows the parameters of one.\n");
 }
 
-void show_device(const std::string &name) {
+void show_device(const std::string& name) {
   Device device(name);
   ParamList params;
   device.describe(params);
@@ -39,15 +39,15 @@ struct FitArguments {
 
 /// The name of the measurements without what says that they are a packed table.
 std::string stem_of(std::filesystem::path path) {
-  for (const char *extension : {".gz", ".csv"}) {
+  for (const char* extension : {".gz", ".csv"}) {
     if (path.extension() == extension) path = path.stem();
   }
   return path.filename().string();
 }
 
-void print_figure(const Json &check, const char *figure) {
-  const Json &of = check.at(figure);
-  const auto micro = [&](const char *key) { return 1e6 * of.at(key).get<double>(); };
+void print_figure(const Json& check, const char* figure) {
+  const Json& of = check.at(figure);
+  const auto micro = [&](const char* key) { return 1e6 * of.at(key).get<double>(); };
   std::printf(
       "  %7.3f ± %5.3f %9.3f ", micro("measured"), micro("standard_error"), micro("unseen_cells"));
   if (of.at("unseen_time").is_null()) {
@@ -57,7 +57,7 @@ void print_figure(const Json &check, const char *figure) {
   }
 }
 
-void print_ageing(const Json &ageing) {
+void print_ageing(const Json& ageing) {
   std::printf("ageing, %lld cells, uS:\n%-16s  %-15s %9s  %-15s   %-15s %9s  %-15s\n",
               static_cast<long long>(ageing.at("cells").get<std::int64_t>()),
               "",
@@ -69,7 +69,7 @@ void print_ageing(const Json &ageing) {
               "unseen");
   std::printf(
       "%-16s  %-15s %9s  %-15s   %-15s %9s  %-15s\n", "", "", "cells", "time", "", "cells", "time");
-  for (const Json &check : ageing.at("checks")) {
+  for (const Json& check : ageing.at("checks")) {
     const double temperature = check.at("temperature").get<double>();
     const std::string place = format_quantity(check.at("time").get<double>(), "s", 3) +
                               (temperature > 0 ? ", " + format_quantity(temperature, "K", 4) : "");
@@ -81,15 +81,15 @@ void print_ageing(const Json &ageing) {
   }
 }
 
-void print_reads(const Json &reads) {
-  for (const Json &cell : reads.at("cells")) {
+void print_reads(const Json& reads) {
+  for (const Json& cell : reads.at("cells")) {
     std::printf("%-12s %s, read noise %s",
                 cell.at("name").get<std::string>().c_str(),
                 format_quantity(cell.at("g").get<double>(), "S").c_str(),
                 format_quantity(cell.at("read_noise").get<double>(), "S", 3).c_str());
     if (cell.at("has_trap").get<bool>()) {
-      for (const char *half : {"fitted", "unseen"}) {
-        const auto figure = [&](const char *key) { return cell.at(half).at(key).get<double>(); };
+      for (const char* half : {"fitted", "unseen"}) {
+        const auto figure = [&](const char* key) { return cell.at(half).at(key).get<double>(); };
         std::printf("; %s trap: %s, %s below, %s above",
                     half,
                     format_quantity(figure("amplitude"), "S", 3).c_str(),
@@ -101,12 +101,12 @@ void print_reads(const Json &reads) {
   }
 }
 
-void fit(const FitArguments &given) {
+void fit(const FitArguments& given) {
   DeviceFitRequest request;
   request.csv = given.csv;
   request.out = given.out.empty() ? stem_of(given.csv) + "_fit" : given.out;
   request.seed = given.seed;
-  for (const std::string &text : given.columns) {
+  for (const std::string& text : given.columns) {
     const auto equals = text.find('=');
     if (equals == std::string::npos || equals == 0) {
       throw ConfigError("cannot use --column " + text +
@@ -116,7 +116,7 @@ void fit(const FitArguments &given) {
     request.columns[text.substr(0, equals)] = text.substr(equals + 1);
   }
   const Json summary = fit_device(request);
-  const Json &laws = summary.at("laws");
+  const Json& laws = summary.at("laws");
   if (laws.contains("ageing")) print_ageing(laws.at("ageing"));
   if (laws.contains("programming")) {
     std::printf("programming, %lld cells\n",
@@ -130,9 +130,9 @@ void fit(const FitArguments &given) {
   std::printf("report: %s\n", write_report(request.out).c_str());
 }
 
-void add_fit_command(CLI::App &devices) {
+void add_fit_command(CLI::App& devices) {
   auto given = std::make_shared<FitArguments>();
-  CLI::App *command = devices.add_subcommand(
+  CLI::App* command = devices.add_subcommand(
       "fit", "laws of a device from measurements of its cells (docs/devices.md)");
   command->add_option("csv", given->csv, "table of measurements, .csv or .csv.gz")->required();
   command->add_option("--out", given->out, "folder for device.toml, fit.json and report.html");
@@ -147,9 +147,9 @@ void add_fit_command(CLI::App &devices) {
 
 }  // namespace
 
-void add_devices_command(CLI::App &app) {
+void add_devices_command(CLI::App& app) {
   auto name = std::make_shared<std::string>();
-  CLI::App *command = app.add_subcommand("devices",
+  CLI::App* command = app.add_subcommand("devices",
                                          "list the device models, or the parameters "
                                          "of one; fit one to measurements");
   command->add_option("name", *name, "device model");

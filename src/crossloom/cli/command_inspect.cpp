@@ -22,13 +22,13 @@ struct InspectArguments {
   bool json = false;
 };
 
-std::string join(const std::vector<std::int64_t> &sizes) {
+std::string join(const std::vector<std::int64_t>& sizes) {
   std::string text;
   for (const std::int64_t size : sizes) text += (text.empty() ? "" : "x") + std::to_string(size);
   return text;
 }
 
-void print_row(const LayerInventory &layer, int name_width) {
+void print_row(const LayerInventory& layer, int name_width) {
   const std::string crossbars = layer.is_analog ? std::to_string(layer.num_crossbars) : "digital";
   std::printf("%-*s %-9s %-15s %-13s %11lld %14lld %9s %8.1f %%\n",
               name_width,
@@ -42,9 +42,9 @@ void print_row(const LayerInventory &layer, int name_width) {
               100 * layer.utilisation());
 }
 
-void print_table(const std::vector<LayerInventory> &layers, const std::string &crossbars) {
+void print_table(const std::vector<LayerInventory>& layers, const std::string& crossbars) {
   std::size_t width = 5;
-  for (const LayerInventory &layer : layers) width = std::max(width, layer.name.size());
+  for (const LayerInventory& layer : layers) width = std::max(width, layer.name.size());
   const int name_width = static_cast<int>(width);
   std::printf("%-*s %-9s %-15s %-13s %11s %14s %9s %10s\n",
               name_width,
@@ -56,12 +56,12 @@ void print_table(const std::vector<LayerInventory> &layers, const std::string &c
               "products",
               "crossbars",
               "in use");
-  for (const LayerInventory &layer : layers) print_row(layer, name_width);
+  for (const LayerInventory& layer : layers) print_row(layer, name_width);
   print_row(total(layers), name_width);
   std::printf("\nproducts: multiply-accumulates for one example; %s\n", crossbars.c_str());
 }
 
-Json to_json(const LayerInventory &layer) {
+Json to_json(const LayerInventory& layer) {
   return {{"name", layer.name},
           {"kind", layer.kind},
           {"weight", layer.weight_sizes},
@@ -74,25 +74,25 @@ Json to_json(const LayerInventory &layer) {
           {"utilisation", layer.utilisation()}};
 }
 
-Json to_json(const Network &network, const std::vector<LayerInventory> &layers) {
+Json to_json(const Network& network, const std::vector<LayerInventory>& layers) {
   Json inputs = Json::array();
-  for (const NetworkInput &input : network.inputs()) {
+  for (const NetworkInput& input : network.inputs()) {
     inputs.push_back({{"name", input.name}, {"size", input.sizes}});
   }
   Json listed = Json::array();
-  for (const LayerInventory &layer : layers) listed.push_back(to_json(layer));
+  for (const LayerInventory& layer : layers) listed.push_back(to_json(layer));
   return {{"name", network.name()},
           {"inputs", inputs},
           {"layers", listed},
           {"total", to_json(total(layers))}};
 }
 
-std::string crossbars_in_words(const ArraySize &array, const WeightFootprint &footprint) {
+std::string crossbars_in_words(const ArraySize& array, const WeightFootprint& footprint) {
   return "crossbars of " + std::to_string(array.num_rows) + " x " + std::to_string(array.num_cols) +
          " cells, " + std::to_string(footprint.num_cells) + " for each weight";
 }
 
-void inspect(const InspectArguments &given) {
+void inspect(const InspectArguments& given) {
   if (given.chip.empty() && !given.overrides.empty()) {
     throw ConfigError("--set without --chip (it changes a chip file); give --chip FILE");
   }
@@ -111,7 +111,7 @@ void inspect(const InspectArguments &given) {
   } else {
     ChipConfig chip = load_chip_config(given.chip, given.overrides);
     layers = take_inventory(network, chip.place(network));
-    const Hardware &hardware = chip.hardware();
+    const Hardware& hardware = chip.hardware();
     crossbars = crossbars_in_words(hardware.array, hardware.mapping.footprint()) +
                 (chip.values().contains("layer") ? ", but for layers of their own" : "");
     array_values = {{"num_rows", hardware.array.num_rows}, {"num_cols", hardware.array.num_cols}};
@@ -127,16 +127,16 @@ void inspect(const InspectArguments &given) {
 
 }  // namespace
 
-void add_inspect_command(CLI::App &app) {
+void add_inspect_command(CLI::App& app) {
   auto given = std::make_shared<InspectArguments>();
-  CLI::App *command =
+  CLI::App* command =
       app.add_subcommand("inspect", "the layers of a network and the crossbars they need");
   add_model_options(*command, given->model, "model");
   command->get_option("model")->required();
-  CLI::Option *chip =
+  CLI::Option* chip =
       command->add_option("--chip", given->chip, "chip file (TOML): its crossbars, its layers");
   command->add_option("--set", given->overrides, "section.key=value, wins over the chip file");
-  for (const auto &[name, size, what] :
+  for (const auto& [name, size, what] :
        {std::tuple("--rows", &given->array.num_rows, "rows of one crossbar"),
         std::tuple("--cols", &given->array.num_cols, "columns of one crossbar")}) {
     command->add_option(name, *size, what)->excludes(chip);

@@ -5,8 +5,8 @@
 #include "crossloom/evaluation/cost.h"
 #include "crossloom/evaluation/statistics.h"
 #include "crossloom/evaluation/transfer.h"
-#include "crossloom/network/layer_rule.h"
 #include "crossloom/network/architectures.h"
+#include "crossloom/network/layer_rule.h"
 #include "crossloom/training/accuracy.h"
 
 namespace crossloom {

@@ -26,14 +26,14 @@ double rounded(double value) {
   return std::atof(text);
 }
 
-Json rounded_list(const std::vector<double> &values) {
+Json rounded_list(const std::vector<double>& values) {
   Json list = Json::array();
   for (const double value : values) list.push_back(rounded(value));
   return list;
 }
 
-void use_columns(Measurements &table, const std::map<std::string, std::string> &columns) {
-  for (const auto &[quantity, place] : columns) {
+void use_columns(Measurements& table, const std::map<std::string, std::string>& columns) {
+  for (const auto& [quantity, place] : columns) {
     const auto colon = place.rfind(':');
     const bool has_unit = colon != std::string::npos;
     table.use(quantity,
@@ -47,7 +47,7 @@ Json number(double value) {
   return std::isfinite(value) ? Json(value) : Json(nullptr);
 }
 
-Json to_json(const FigureCheck &check) {
+Json to_json(const FigureCheck& check) {
   return {{"measured", check.measured},
           {"standard_error", check.standard_error},
           {"unseen_cells", check.unseen_cells},
@@ -55,18 +55,18 @@ Json to_json(const FigureCheck &check) {
           {"difference_error", number(check.difference_error)}};
 }
 
-Json list_of(const Tensor &values) {
+Json list_of(const Tensor& values) {
   return Json(to_vector(values));
 }
 
-void fit_programming(const Measurements &table, std::int64_t seed, Json &device, Json &laws) {
+void fit_programming(const Measurements& table, std::int64_t seed, Json& device, Json& laws) {
   const ProgramReadings readings = program_readings(table);
   const ProgramTable law = fit_program(readings);
   device["program_targets"] = rounded_list(law.targets);
   device["program_bias"] = rounded_list(law.bias);
   device["program_sigma"] = rounded_list(law.sigma);
   Json groups = Json::array();
-  for (const ProgramCheck &check : judge_program(readings, static_cast<std::uint64_t>(seed))) {
+  for (const ProgramCheck& check : judge_program(readings, static_cast<std::uint64_t>(seed))) {
     groups.push_back({{"target", check.target},
                       {"cells", check.num_cells},
                       {"bias", to_json(check.bias)},
@@ -78,19 +78,19 @@ void fit_programming(const Measurements &table, std::int64_t seed, Json &device,
 }
 
 /// Where the bulk of the cells starts: 0.5 to 99.5 %.
-void add_range(const std::vector<AgeingReadings> &readings, Json &device) {
+void add_range(const std::vector<AgeingReadings>& readings, Json& device) {
   std::vector<Tensor> all;
-  for (const AgeingReadings &part : readings) all.push_back(part.g_start);
+  for (const AgeingReadings& part : readings) all.push_back(part.g_start);
   const Tensor starts = at::cat(all);
   device["g_min"] = rounded(at::quantile(starts, 0.005).item<double>());
   device["g_max"] = rounded(at::quantile(starts, 0.995).item<double>());
 }
 
 /// Measured moments of the groups of cells at a few times, for the picture.
-Json groups_of(const AgeingFit &fit, const std::vector<AgeingReadings> &readings) {
+Json groups_of(const AgeingFit& fit, const std::vector<AgeingReadings>& readings) {
   Json groups = Json::array();
   for (std::size_t i = 0; i < readings.size(); ++i) {
-    const ReadingMoments &measured = fit.measured[i];
+    const ReadingMoments& measured = fit.measured[i];
     for (std::int64_t k = 0; k < static_cast<std::int64_t>(readings[i].times.size()); ++k) {
       const double time = readings[i].times[static_cast<std::size_t>(k)];
       const auto [mean, sigma] = fit.table.moments(at::tensor(fit.table.conductances, at::kFloat),
@@ -111,7 +111,7 @@ Json groups_of(const AgeingFit &fit, const std::vector<AgeingReadings> &readings
 
 /// Quantiles of the moves at the last time: of the cells that were measured
 /// then, and of the fitted device with as many cells of the same starts.
-Json distribution_of(const Device &fitted, const AgeingReadings &part, std::int64_t seed) {
+Json distribution_of(const Device& fitted, const AgeingReadings& part, std::int64_t seed) {
   const double time = part.times.back() * (1 - 1e-5);  // the last of the law is rounded
   const Tensor moved = part.moved.select(1, part.moved.size(1) - 1);
   const Tensor was_read = moved.isnan().logical_not();
@@ -130,9 +130,9 @@ Json distribution_of(const Device &fitted, const AgeingReadings &part, std::int6
           {"simulated", list_of(at::quantile(simulated.masked_select(was_read), shares))}};
 }
 
-Json figures_of(const std::vector<AgeingCheck> &checks) {
+Json figures_of(const std::vector<AgeingCheck>& checks) {
   Json list = Json::array();
-  for (const AgeingCheck &check : checks) {
+  for (const AgeingCheck& check : checks) {
     list.push_back({{"temperature", check.temperature},
                     {"time", check.time},
                     {"cells", check.num_read},
@@ -142,7 +142,7 @@ Json figures_of(const std::vector<AgeingCheck> &checks) {
   return list;
 }
 
-Device make_fitted(const Json &values) {
+Device make_fitted(const Json& values) {
   Device device("tabulated");
   ParamList params;
   device.describe(params);
@@ -151,7 +151,7 @@ Device make_fitted(const Json &values) {
   return device;
 }
 
-void add_ageing(const AgeingTable &law, Json &device) {
+void add_ageing(const AgeingTable& law, Json& device) {
   device["age_conductances"] = rounded_list(law.conductances);
   if (!law.temperatures.empty()) {
     device["age_temperatures"] = rounded_list(law.temperatures);
@@ -168,14 +168,14 @@ void add_ageing(const AgeingTable &law, Json &device) {
   if (!law.shape.empty()) device["age_shape"] = rounded_list(law.shape);
 }
 
-void fit_ageing(const Measurements &table, std::int64_t seed, Json &device, Json &laws) {
+void fit_ageing(const Measurements& table, std::int64_t seed, Json& device, Json& laws) {
   const std::vector<AgeingReadings> readings = ageing_readings(table);
   const AgeingFit fit = fit_ageing(readings);
   add_range(readings, device);
   add_ageing(fit.table, device);
   std::int64_t num_cells = 0;
   Json distributions = Json::array();
-  for (const AgeingReadings &part : readings) {
+  for (const AgeingReadings& part : readings) {
     num_cells += part.g_start.numel();
     Json at_temperature = device;
     if (part.temperature > 0) at_temperature["temperature"] = rounded(part.temperature);
@@ -188,10 +188,10 @@ void fit_ageing(const Measurements &table, std::int64_t seed, Json &device, Json
       {"distributions", distributions}};
 }
 
-void fit_current(const Measurements &table, Json &device, Json &laws) {
+void fit_current(const Measurements& table, Json& device, Json& laws) {
   const IvReadings readings = iv_readings(table);
   const IvFit fit = fit_iv(readings);
-  const IvCandidate &chosen = fit.candidates[fit.chosen];
+  const IvCandidate& chosen = fit.candidates[fit.chosen];
   device["iv"] = chosen.law;
   if (chosen.law == "sinh") device["iv_curvature"] = rounded(chosen.curvature);
   if (chosen.law == "tabulated") {
@@ -199,7 +199,7 @@ void fit_current(const Measurements &table, Json &device, Json &laws) {
     device["iv_currents"] = rounded_list(chosen.currents);
   }
   Json candidates = Json::array();
-  for (const IvCandidate &candidate : fit.candidates) {
+  for (const IvCandidate& candidate : fit.candidates) {
     candidates.push_back({{"law", candidate.law},
                           {"curvature", candidate.curvature},
                           {"g", candidate.g},
@@ -222,7 +222,7 @@ void fit_current(const Measurements &table, Json &device, Json &laws) {
                      {"i_law", list_of(chosen.offset + chosen.g * law_of(chosen)[0].shape(v))}};
 }
 
-Json to_json(const TelegraphFigures &figures) {
+Json to_json(const TelegraphFigures& figures) {
   return {{"windows", figures.num_windows},
           {"amplitude", figures.amplitude},
           {"amplitude_error", figures.amplitude_error},
@@ -233,7 +233,7 @@ Json to_json(const TelegraphFigures &figures) {
 }
 
 /// Deviations of means over growing numbers of reads, measured and of the law.
-Json allan_curve(const std::vector<double> &g, const CellNoise &cell, double interval) {
+Json allan_curve(const std::vector<double>& g, const CellNoise& cell, double interval) {
   Json time = Json::array();
   Json measured = Json::array();
   Json law = Json::array();
@@ -247,12 +247,12 @@ Json allan_curve(const std::vector<double> &g, const CellNoise &cell, double int
 
 /// Read noise over conductance; telegraph noise as the mean over the cells with
 /// a trap.
-void add_noise(std::vector<CellNoise> cells, Json &device) {
+void add_noise(std::vector<CellNoise> cells, Json& device) {
   std::sort(
-      cells.begin(), cells.end(), [](const CellNoise &a, const CellNoise &b) { return a.g < b.g; });
+      cells.begin(), cells.end(), [](const CellNoise& a, const CellNoise& b) { return a.g < b.g; });
   std::vector<double> g, noise;
   double traps = 0, amplitude = 0, low = 0, high = 0;
-  for (const CellNoise &cell : cells) {
+  for (const CellNoise& cell : cells) {
     if (g.empty() || cell.g > g.back()) {
       g.push_back(std::max(cell.g, 0.0));
       noise.push_back(cell.read_noise);
@@ -272,7 +272,7 @@ void add_noise(std::vector<CellNoise> cells, Json &device) {
   device["rtn_rate_down"] = rounded(std::exp(-high / traps));
 }
 
-void fit_reads(const Measurements &table, Json &device, Json &laws) {
+void fit_reads(const Measurements& table, Json& device, Json& laws) {
   const NoiseReadings readings = noise_readings(table);
   const std::vector<CellNoise> cells = fit_noise(readings);
   add_noise(cells, device);
@@ -291,13 +291,13 @@ void fit_reads(const Measurements &table, Json &device, Json &laws) {
                    {"cells", list}};
 }
 
-std::string chip_file(const DeviceFitRequest &request, const Json &device) {
+std::string chip_file(const DeviceFitRequest& request, const Json& device) {
   std::string text = "# Fitted by `crossloom devices fit` to " + request.csv.filename().string() +
                      ", version " + CROSSLOOM_VERSION +
                      ".\n# A chip file: give it to --chip, or copy the table "
                      "into an experiment.\n\n"
                      "[device]\nmodel = \"tabulated\"\n";
-  for (const auto &item : device.items()) {
+  for (const auto& item : device.items()) {
     text += item.key() + " = " + to_toml_value(item.value()) + "\n";
   }
   return text;
@@ -305,7 +305,7 @@ std::string chip_file(const DeviceFitRequest &request, const Json &device) {
 
 }  // namespace
 
-Json fit_device(const DeviceFitRequest &request) {
+Json fit_device(const DeviceFitRequest& request) {
   Measurements table = read_measurements(request.csv);
   use_columns(table, request.columns);
   Json device = Json::object();

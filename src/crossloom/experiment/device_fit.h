@@ -18,8 +18,8 @@ struct DeviceFitRequest {
 };
 
 /// Files in the folder of a fit.
-constexpr const char *kFitSummary = "fit.json";
-constexpr const char *kFitDevice = "device.toml";
+constexpr const char* kFitSummary = "fit.json";
+constexpr const char* kFitDevice = "device.toml";
 
 /// Fits the laws that the columns of the table tell of, judges each on what its
 /// fit has not seen, and writes the device as a chip file (`kFitDevice`) and
@@ -31,6 +31,6 @@ constexpr const char *kFitDevice = "device.toml";
 ///   retention v, i                                           current law t,
 ///   g_UNIT_a, g_UNIT_b …                        read and telegraph noise of
 ///   the cells a, b …
-Json fit_device(const DeviceFitRequest &request);
+Json fit_device(const DeviceFitRequest& request);
 
 }  // namespace crossloom

@@ -5,18 +5,18 @@
 namespace crossloom {
 namespace {
 
-std::string kind_of(const ProductGeometry &geometry) {
+std::string kind_of(const ProductGeometry& geometry) {
   if (geometry.kind == ProductGeometry::Kind::kLinear) return "linear";
   if (geometry.is_depthwise()) return "depthwise";
   return geometry.groups > 1 ? "grouped" : "conv";
 }
 
-void add_crossbars(const ProductGeometry &geometry,
-                   const Placement &placement,
-                   LayerInventory &layer) {
+void add_crossbars(const ProductGeometry& geometry,
+                   const Placement& placement,
+                   LayerInventory& layer) {
   layer.is_analog = placement.is_analog;
   if (!placement.is_analog) return;
-  const Hardware &hardware = placement.hardware;
+  const Hardware& hardware = placement.hardware;
   const Tiling tiling = tile_product(geometry, hardware.array, hardware.mapping.footprint());
   layer.num_crossbars = tiling.num_crossbars;
   layer.used_cells = tiling.used_cells;
@@ -29,14 +29,14 @@ double LayerInventory::utilisation() const {
   return all_cells > 0 ? static_cast<double>(used_cells) / static_cast<double>(all_cells) : 0;
 }
 
-std::vector<LayerInventory> take_inventory(const Network &network,
-                                           const std::vector<Placement> &placements) {
+std::vector<LayerInventory> take_inventory(const Network& network,
+                                           const std::vector<Placement>& placements) {
   const std::vector<std::vector<std::int64_t>> shapes = find_shapes(network);
   std::vector<LayerInventory> layers;
   for (std::size_t i = 0; i < network.nodes().size(); ++i) {
-    const Node &node = network.nodes()[i];
+    const Node& node = network.nodes()[i];
     if (node.product < 0) continue;
-    const StoredProduct &stored = network.products()[static_cast<std::size_t>(node.product)];
+    const StoredProduct& stored = network.products()[static_cast<std::size_t>(node.product)];
     LayerInventory layer;
     layer.name = node.name;
     layer.kind = kind_of(stored.geometry);
@@ -51,16 +51,16 @@ std::vector<LayerInventory> take_inventory(const Network &network,
   return layers;
 }
 
-std::vector<LayerInventory> take_inventory(const Network &network, const ArraySize &array) {
+std::vector<LayerInventory> take_inventory(const Network& network, const ArraySize& array) {
   Placement placement;
   placement.hardware.array = array;
   return take_inventory(network, std::vector<Placement>(network.products().size(), placement));
 }
 
-LayerInventory total(const std::vector<LayerInventory> &layers) {
+LayerInventory total(const std::vector<LayerInventory>& layers) {
   LayerInventory sum;
   sum.name = "total";
-  for (const LayerInventory &layer : layers) {
+  for (const LayerInventory& layer : layers) {
     sum.num_parameters += layer.num_parameters;
     sum.num_products += layer.num_products;
     sum.num_crossbars += layer.num_crossbars;

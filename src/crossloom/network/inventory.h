@@ -28,13 +28,13 @@ struct LayerInventory {
 /// The stored products of `network`, in the order of its nodes, where
 /// `placements` has them. Throws `ConfigError` when a weight does not fit into
 /// a crossbar.
-std::vector<LayerInventory> take_inventory(const Network &network,
-                                           const std::vector<Placement> &placements);
+std::vector<LayerInventory> take_inventory(const Network& network,
+                                           const std::vector<Placement>& placements);
 
 /// The same with all of them on crossbars of `array`, in pairs of cells.
-std::vector<LayerInventory> take_inventory(const Network &network, const ArraySize &array);
+std::vector<LayerInventory> take_inventory(const Network& network, const ArraySize& array);
 
 /// The sum of `layers`.
-LayerInventory total(const std::vector<LayerInventory> &layers);
+LayerInventory total(const std::vector<LayerInventory>& layers);
 
 }  // namespace crossloom

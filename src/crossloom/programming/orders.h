@@ -12,8 +12,8 @@ namespace crossloom {
 /// All but `kR1` and `kRowWalk` keep the weights of a section to one output, so that a column sums
 /// what belongs together. These two are *index-routed*: each row of a section goes to an output of
 /// its own, which no column current can do; they are here because they explain the published gains.
-/// Source: readings of arXiv:2410.21730 (which states none) in docs/reprogramming.md; QR from docs/reprogramming.md;
-/// `kQrSorted` is our own.
+/// Source: readings of arXiv:2410.21730 (which states none) in docs/reprogramming.md; QR from
+/// docs/reprogramming.md; `kQrSorted` is our own.
 enum class Order {
   kNatural,  // outputs one after another, inputs as they come
   kR1,       // the whole layer sorted, cut into sections
