@@ -4,6 +4,7 @@
 #include <string>
 
 #include "crossloom/core/errors.h"
+#include "crossloom/device/monotone_slopes.h"
 
 namespace crossloom {
 namespace {
@@ -46,27 +47,11 @@ Points whole_curve(const std::vector<double>& v, const std::vector<double>& i) {
   return points;
 }
 
-/// Slopes of the curve at its points: the weighted harmonic mean of the secants beside each.
-std::vector<double> slopes_of(const Points& p) {
-  const std::size_t n = p.v.size();
-  const auto secant = [&](std::size_t k) { return (p.i[k + 1] - p.i[k]) / (p.v[k + 1] - p.v[k]); };
-  std::vector<double> slopes(n);
-  slopes[0] = secant(0);
-  slopes[n - 1] = secant(n - 2);
-  for (std::size_t k = 1; k + 1 < n; ++k) {
-    const double left = p.v[k] - p.v[k - 1];
-    const double right = p.v[k + 1] - p.v[k];
-    const double share = (left + 2 * right) / (3 * (left + right));
-    slopes[k] = 1 / (share / secant(k - 1) + (1 - share) / secant(k));
-  }
-  return slopes;
-}
-
 /// The curve and its slope, over the slope at the origin.
 class Curve {
  public:
   explicit Curve(const Points& points) {
-    const std::vector<double> slopes = slopes_of(points);
+    const std::vector<double> slopes = monotone_slopes(points.v, points.i);
     const auto origin = std::find(points.v.begin(), points.v.end(), 0.0) - points.v.begin();
     const double scale = 1 / slopes[static_cast<std::size_t>(origin)];
     v_ = at::tensor(points.v, at::kDouble);
