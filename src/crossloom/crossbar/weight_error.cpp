@@ -97,8 +97,4 @@ Tensor WeightErrorLaw::stored(const Tensor& u) const {
   return u + (nearest - u).detach();
 }
 
-double WeightErrorLaw::rms() const {
-  return std::sqrt((mean_.square() + sigma_.square()).to(at::kDouble).mean().item<double>());
-}
-
 }  // namespace crossloom

@@ -39,9 +39,6 @@ class WeightErrorLaw {
   /// The nearest weight that the mapping can store; gradients go straight through.
   Tensor stored(const Tensor& u) const;
 
-  /// Root of the mean square over all levels, in units of w_max.
-  double rms() const;
-
  private:
   Tensor place(const Tensor& u) const;
 

@@ -69,6 +69,18 @@ bool is_tracked(const Hardware& hardware) {
 
 constexpr std::uint64_t kProgramAll = ~std::uint64_t{0};  // a step number no training reaches
 
+Tensor largest_of_outputs(const Tensor& weight) {
+  return weight.flatten(1).abs().amax(1);
+}
+
+/// The window that the largest weights of the outputs, [C], ask for.
+Tensor edge_of(const Tensor& columns, ScalePer scale) {
+  const Tensor of_all = columns.max();
+  const Tensor edge = at::where(of_all > 0, of_all, at::ones_like(of_all));
+  // An output without weights has a window all the same, so small that its noise is nothing.
+  return scale == ScalePer::kColumn ? at::maximum(columns, 1e-6 * edge.detach()) : edge;
+}
+
 }  // namespace
 
 Chip::Chip(const Network& network,
@@ -250,12 +262,11 @@ void Chip::load_state(const TensorMap& state) {
 }
 
 Tensor largest_weight(const StoredProduct& stored, ScalePer scale) {
-  const Tensor columns = stored.weight.detach().flatten(1).abs().amax(1).to(at::kDouble);
-  const double of_all = columns.max().item<double>();
-  const double edge = of_all > 0 ? of_all : 1;
-  // An output without weights has a window all the same, so small that its noise is nothing.
-  return scale == ScalePer::kColumn ? columns.clamp_min(1e-6 * edge)
-                                    : at::scalar_tensor(edge, at::kDouble);
+  return edge_of(largest_of_outputs(stored.weight.detach()).to(at::kDouble), scale);
+}
+
+Tensor largest_weight(const Tensor& weight, ScalePer scale) {
+  return edge_of(largest_of_outputs(weight), scale);
 }
 
 std::vector<Tensor> largest_weights(const Network& network, ScalePer scale) {

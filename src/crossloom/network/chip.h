@@ -124,6 +124,9 @@ class Chip {
 /// which it fits.
 Tensor largest_weight(const StoredProduct& stored, ScalePer scale);
 
+/// The same of a weight by itself, in its own type and with gradients.
+Tensor largest_weight(const Tensor& weight, ScalePer scale);
+
 /// That of each product.
 std::vector<Tensor> largest_weights(const Network& network, ScalePer scale = ScalePer::kTensor);
 

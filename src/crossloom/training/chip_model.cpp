@@ -128,12 +128,7 @@ void ChipModel::observe_inputs(const Network& network, const Tensor& x) {
 }
 
 Tensor ChipModel::window(const Tensor& weight) const {
-  const Tensor columns = weight.flatten(1).abs().amax(1);
-  const Tensor edge = columns.max();
-  // As `largest_weight` has it.
-  return hardware_.mapping.scale == ScalePer::kColumn
-             ? at::maximum(columns, 1e-6 * edge.detach()).clamp_min(1e-30)
-             : edge.clamp_min(1e-30);
+  return largest_weight(weight, hardware_.mapping.scale);
 }
 
 Tensor ChipModel::with_error(const Tensor& weight,
@@ -161,6 +156,7 @@ Tensor ChipModel::amplifier_sigma(const ProductGeometry& geometry,
 Tensor ChipModel::product(const StoredProduct& stored,
                           std::size_t index,
                           const Tensor& x,
+                          const RowDriver& driver,
                           const Draw& draw) const {
   const ProductGeometry& geometry = stored.geometry;
   const Tensor& weight = stored.weight;
@@ -171,7 +167,6 @@ Tensor ChipModel::product(const StoredProduct& stored,
   const Tensor w_max = window(weight).detach();
   const bool bends = !draw.is_linear && !is_linear_;
   Rng rng = draw.rng.fork(index);
-  const RowDriver driver = driver_of(draw);
   const auto driven = [&](std::int64_t k) {
     // Learned values need gradients of their own, which tables do not have.
     const bool is_learned = range.requires_grad() || shares_[index].requires_grad();
@@ -213,62 +208,63 @@ Network::Products ChipModel::products(const std::vector<StoredProduct>& stored,
     draw.activity->inputs.assign(stored.size(), Tensor());
     draw.activity->outputs.assign(stored.size(), Tensor());
   }
-  return [this, &stored, draw](std::size_t index, const Tensor& x) {
-    return product(stored[index], index, x, draw);
+  const auto driver = std::make_shared<const RowDriver>(driver_of(draw));
+  return [this, &stored, draw, driver](std::size_t index, const Tensor& x) {
+    return product(stored[index], index, x, *driver, draw);
   };
 }
 
-Tensor ChipModel::state_penalty(const std::vector<StoredProduct>& stored) const {
+Tensor ChipModel::sum_over_analog(const std::function<Tensor(std::size_t index)>& part) const {
   Tensor sum = at::zeros({});
   for (std::size_t i = 0; i < is_analog_.size(); ++i) {
-    if (!is_analog_[i]) continue;
-    const Tensor& weight = stored[i].weight;
-    const Tensor edge = per_output(window(weight).detach(), weight);
-    const Tensor errors = (errors_->square(weight / edge) * edge.square()).sum();
-    sum = sum + errors / weight.detach().square().sum();
+    if (is_analog_[i]) sum = sum + part(i);
   }
   return sum;
 }
 
-Tensor ChipModel::noise_to_signal(const std::vector<StoredProduct>& stored) const {
-  Tensor sum = at::zeros({});
-  for (std::size_t i = 0; i < is_analog_.size(); ++i) {
-    if (!is_analog_[i]) continue;
+Tensor ChipModel::variance(const Tensor& weight) const {
+  const Tensor edge = per_output(window(weight), weight);
+  return errors_->sigma(weight / edge).square() * edge.square();
+}
+
+Tensor ChipModel::state_penalty(const std::vector<StoredProduct>& stored) const {
+  return sum_over_analog([&](std::size_t i) {
     const Tensor& weight = stored[i].weight;
-    const Tensor edge = per_output(window(weight), weight);
-    const Tensor variance = errors_->sigma(weight / edge).square() * edge.square();
-    sum = sum + variance.sum() / weight.square().sum();
-  }
-  return sum;
+    const Tensor edge = per_output(window(weight).detach(), weight);
+    const Tensor errors = (errors_->square(weight / edge) * edge.square()).sum();
+    return errors / weight.detach().square().sum();
+  });
+}
+
+Tensor ChipModel::noise_to_signal(const std::vector<StoredProduct>& stored) const {
+  return sum_over_analog([&](std::size_t i) {
+    const Tensor& weight = stored[i].weight;
+    return variance(weight).sum() / weight.square().sum();
+  });
 }
 
 Tensor ChipModel::activity_penalty(const std::vector<StoredProduct>& stored,
                                    const Activity& activity) const {
-  Tensor sum = at::zeros({});
+  return sum_over_analog([&](std::size_t i) {
+    return weighed(variance(stored[i].weight), activity.inputs[i], stored[i].geometry) /
+           activity.outputs[i];
+  });
+}
+
+std::vector<Tensor> ChipModel::learn(std::vector<Tensor>& values) const {
+  std::vector<Tensor> learned;
   for (std::size_t i = 0; i < is_analog_.size(); ++i) {
-    if (!is_analog_[i]) continue;
-    const Tensor& weight = stored[i].weight;
-    const Tensor edge = per_output(window(weight), weight);
-    const Tensor variance = errors_->sigma(weight / edge).square() * edge.square();
-    sum = sum + weighed(variance, activity.inputs[i], stored[i].geometry) / activity.outputs[i];
+    if (is_analog_[i]) learned.push_back(values[i].requires_grad_());
   }
-  return sum;
+  return learned;
 }
 
 std::vector<Tensor> ChipModel::learn_shares() {
-  std::vector<Tensor> learned;
-  for (std::size_t i = 0; i < is_analog_.size(); ++i) {
-    if (is_analog_[i]) learned.push_back(shares_[i].requires_grad_());
-  }
-  return learned;
+  return learn(shares_);
 }
 
 std::vector<Tensor> ChipModel::learn_ranges() {
-  std::vector<Tensor> learned;
-  for (std::size_t i = 0; i < is_analog_.size(); ++i) {
-    if (is_analog_[i]) learned.push_back(ranges_[i].requires_grad_());
-  }
-  return learned;
+  return learn(ranges_);
 }
 
 void ChipModel::constrain() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -81,7 +82,6 @@ class ChipModel {
 
   double share(std::size_t index) const;
   double input_range(std::size_t index) const;
-  const std::vector<bool>& is_analog() const { return is_analog_; }
   const WeightErrorLaw& errors() const { return *errors_; }
 
   TensorMap state() const;
@@ -91,10 +91,15 @@ class ChipModel {
   Tensor product(const StoredProduct& stored,
                  std::size_t index,
                  const Tensor& x,
+                 const RowDriver& driver,
                  const Draw& draw) const;
   RowDriver driver_of(const Draw& draw) const;
   Tensor with_error(const Tensor& weight, const Tensor& w_max, double scale, Rng& rng) const;
   Tensor window(const Tensor& weight) const;
+  /// Of the errors of a weight, by its window.
+  Tensor variance(const Tensor& weight) const;
+  Tensor sum_over_analog(const std::function<Tensor(std::size_t index)>& part) const;
+  std::vector<Tensor> learn(std::vector<Tensor>& values) const;
   Tensor amplifier_sigma(const ProductGeometry& geometry,
                          const Tensor& w_max,
                          const Tensor& range,

@@ -38,6 +38,26 @@ Tensor images(const Network& network, std::int64_t n) {
   return network.prepare(make_squares(n).images);
 }
 
+/// Logits of the chip of `number` that evaluation simulates cell by cell, with the ranges of
+/// `model`, `elapsed` [s] after programming.
+Tensor simulated_logits(const Network& network,
+                        const Hardware& hardware,
+                        const ChipModel& model,
+                        const Tensor& x,
+                        std::uint64_t number,
+                        double elapsed) {
+  std::vector<Placement> placements =
+      place_by_rule(network, hardware, {}, largest_weights(network, hardware.mapping.scale));
+  for (std::size_t i = 0; i < placements.size(); ++i) {
+    placements[i].hardware.dac.range.policy = RangePolicy::kFixed;
+    placements[i].hardware.dac.x_max = model.input_range(i);
+  }
+  Chip chip(network, placements, 1, number);
+  chip.program(network);
+  chip.age_to(elapsed);
+  return chip.forward(network, x, {});
+}
+
 TEST(ChipModel, IsTheExactNetworkWhereTheChipIsExact) {
   const Network network = random_network("lenet_wu2023", 1);
   ChipModel model = make_model(network, bent());
@@ -57,15 +77,7 @@ TEST(ChipModel, BendsInputsAsTheSimulatedChipDoes) {
   const Tensor x = images(network, 20);
   model.observe_inputs(network, x);
   const Tensor y = network.forward(x, model.products(network.products(), {}));
-  std::vector<Placement> placements =
-      place_by_rule(network, hardware, {}, largest_weights(network));
-  for (std::size_t i = 0; i < placements.size(); ++i) {
-    placements[i].hardware.dac.range.policy = RangePolicy::kFixed;
-    placements[i].hardware.dac.x_max = model.input_range(i);
-  }
-  Chip chip(network, placements, 1, 1);
-  chip.program(network);
-  const Tensor simulated = chip.forward(network, x, {});
+  const Tensor simulated = simulated_logits(network, hardware, model, x, 1, 0);
   EXPECT_TRUE(y.allclose(simulated, 1e-3, 1e-3 * y.abs().max().item<double>()));
   EXPECT_FALSE(y.allclose(network.forward(x), 1e-2, 1e-2));
 }
@@ -83,15 +95,7 @@ TEST(ChipModel, StateDependentCurrentsAreThoseOfTheSimulatedChip) {
   ChipModel model = make_model(network, hardware, 0);
   const Tensor x = images(network, 20);
   model.observe_inputs(network, x);
-  std::vector<Placement> placements =
-      place_by_rule(network, hardware, {}, largest_weights(network));
-  for (std::size_t i = 0; i < placements.size(); ++i) {
-    placements[i].hardware.dac.range.policy = RangePolicy::kFixed;
-    placements[i].hardware.dac.x_max = model.input_range(i);
-  }
-  Chip chip(network, placements, 1, 1);
-  chip.program(network);
-  const Tensor simulated = chip.forward(network, x, {});
+  const Tensor simulated = simulated_logits(network, hardware, model, x, 1, 0);
   const Tensor y = network.forward(x, model.products(network.products(), {}));
   // The further terms are a fitted curve of the weight.
   const double size = simulated.abs().max().item<double>();
@@ -112,20 +116,11 @@ TEST(ChipModel, LogitsSpreadAsThoseOfSimulatedChips) {
   constexpr std::int64_t kChips = 60;
   std::vector<Tensor> of_model;
   std::vector<Tensor> of_chips;
-  const std::vector<Tensor> w_max = largest_weights(network, ScalePer::kColumn);
   for (std::uint64_t number = 1; number <= kChips; ++number) {
     ChipModel::Draw draw;
     draw.rng = Rng(number);
     of_model.push_back(network.forward(x, model.products(network.products(), draw)));
-    std::vector<Placement> placements = place_by_rule(network, hardware, {}, w_max);
-    for (std::size_t i = 0; i < placements.size(); ++i) {
-      placements[i].hardware.dac.range.policy = RangePolicy::kFixed;
-      placements[i].hardware.dac.x_max = model.input_range(i);
-    }
-    Chip chip(network, placements, 1, number);
-    chip.program(network);
-    chip.age_to(86400);
-    of_chips.push_back(chip.forward(network, x, {}));
+    of_chips.push_back(simulated_logits(network, hardware, model, x, number, 86400));
   }
   const Tensor by_model = at::stack(of_model).to(at::kDouble);
   const Tensor by_chips = at::stack(of_chips).to(at::kDouble);

@@ -28,6 +28,16 @@ Tensor distillation(const Tensor& student, const Tensor& teacher, double tempera
   return (wanted.exp() * (wanted - given)).sum(1).mean() * (temperature * temperature);
 }
 
+Tensor taught(const Tensor& student,
+              const Tensor& labels,
+              const Tensor& teacher,
+              double share,
+              double temperature) {
+  if (share == 0) return cross_entropy(student, labels);
+  const Tensor of_teacher = share * distillation(student, teacher, temperature);
+  return share == 1 ? of_teacher : (1 - share) * cross_entropy(student, labels) + of_teacher;
+}
+
 Tensor orthogonality(const std::vector<StoredProduct>& products, MatrixOf reading, double target) {
   Tensor sum = at::zeros({});
   for (const StoredProduct& stored : products) {

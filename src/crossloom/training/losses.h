@@ -16,6 +16,17 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, double temperat
 /// Source: G. Hinton, O. Vinyals, J. Dean, 2015, arXiv:1503.02531.
 Tensor distillation(const Tensor& student, const Tensor& teacher, double temperature);
 
+/// The loss of a student of labels and of a teacher:
+///
+///   (1 - share) CE(student, labels) + share distillation(student, teacher, temperature)
+///
+/// Without a share neither labels nor teacher are looked at.
+Tensor taught(const Tensor& student,
+              const Tensor& labels,
+              const Tensor& teacher,
+              double share,
+              double temperature);
+
 /// How the weight of a product is read as a matrix.
 enum class MatrixOf {
   kLastTwo,   // its last two indices: each k x k slice of a convolution, [C, C_in] of a linear

@@ -42,8 +42,7 @@ class Distillation final : public GradientMethod {
   Tensor loss(const Batch& batch) override {
     const double sigma = noise_.at(setup().noise.sigma, batch.step, setup().num_steps);
     const Tensor logits = forward(batch.x, {batch.step, 0, sigma})[0];
-    return (1 - share_) * cross_entropy(logits, batch.labels) +
-           share_ * distillation(logits, teach(batch.x), temperature_);
+    return taught(logits, batch.labels, teach(batch.x), share_, temperature_);
   }
 
   TrainingNoise noise_;

@@ -172,13 +172,6 @@ class Finetune final : public GradientMethod {
     return draw;
   }
 
-  Tensor data_loss(const Tensor& logits, const Tensor& labels, const Tensor& taught) const {
-    if (distillation_ == 0) return cross_entropy(logits, labels);
-    const Tensor of_teacher = distillation_ * distillation(logits, taught, temperature_);
-    if (distillation_ == 1) return of_teacher;
-    return (1 - distillation_) * cross_entropy(logits, labels) + of_teacher;
-  }
-
   Tensor teach(const Tensor& x) const {
     if (distillation_ == 0) return {};
     const at::NoGradGuard no_grad;
@@ -199,7 +192,7 @@ class Finetune final : public GradientMethod {
                                        : static_cast<double>(batch.step + 1) /
                                              (anneal_ * static_cast<double>(setup().num_steps));
     const Norms norms = batch_norm_ == BatchNorm::kFrozen ? Norms::kRunning : Norms::kFollow;
-    const Tensor taught = teach(batch.x);
+    const Tensor teacher = teach(batch.x);
     ChipModel::Activity activity;
     const auto pass = [&](double factor, std::uint64_t number) {
       ChipModel::Draw draw =
@@ -208,7 +201,7 @@ class Finetune final : public GradientMethod {
       if (number == 0 && penalty_ == Penalty::kActivity) draw.activity = &activity;
       const Tensor logits =
           forward_through(batch.x, model_->products(network().products(), draw), norms)[0];
-      return data_loss(logits, batch.labels, taught);
+      return taught(logits, batch.labels, teacher, distillation_, temperature_);
     };
     Tensor sum = pass(retention_ == Retention::kInjection ? error : 0, 0);
     if (retention_ == Retention::kConsistency) {
