@@ -43,6 +43,27 @@ class SplitExamples final : public Examples {
                     "imagenet, each with :FOLDER or without, or images:FOLDER");
 }
 
+/// NAME[:FOLDER] in parts.
+struct Source {
+  std::string name;
+  std::string folder;
+
+  explicit Source(const std::string& source) {
+    const std::size_t colon = std::min(source.find(':'), source.size());
+    name = source.substr(0, colon);
+    folder = source.substr(std::min(colon + 1, source.size()));
+    if (colon < source.size() && folder.empty()) {
+      refuse_source(source, "no folder follows the ':'");
+    }
+  }
+};
+
+/// The data set of its name, looked for in its folder first.
+Dataset load(const Source& source, DataOptions options) {
+  if (!source.folder.empty()) options.data_dir = source.folder;
+  return load_dataset(source.name, options);
+}
+
 void check_channels(std::int64_t present, std::int64_t wanted, const std::string& source) {
   if (present == wanted) return;
   throw ConfigError("the images '" + source + "' do not fit the network (they have " +
@@ -97,10 +118,9 @@ std::unique_ptr<Examples> open_examples(const std::string& source,
                                         Interpolation interpolation) {
   TORCH_CHECK(shape.size() == 3, "the shape of an image is [C, H, W]");
   const ImageSize size{shape[1], shape[2], interpolation};
-  const std::size_t colon = std::min(source.find(':'), source.size());
-  const std::string name = source.substr(0, colon);
-  const std::string folder = source.substr(std::min(colon + 1, source.size()));
-  if (colon < source.size() && folder.empty()) refuse_source(source, "no folder follows the ':'");
+  const Source parts(source);
+  const std::string& name = parts.name;
+  const std::string& folder = parts.folder;
 
   if (name == "images" || name == "imagenet") {
     check_channels(3, shape[0], source);
@@ -111,13 +131,8 @@ std::unique_ptr<Examples> open_examples(const std::string& source,
     if (folder.empty()) refuse_source(source, "it names no folder");
     return std::make_unique<ImageFolder>(folder, size);
   }
-  const std::vector<std::string> known = dataset_names();
-  if (std::find(known.begin(), known.end(), name) == known.end()) {
-    refuse_source(source, "nothing is known under this name");
-  }
-  DataOptions where = options;
-  if (!folder.empty()) where.data_dir = folder;
-  const Dataset dataset = load_dataset(name, where);
+  if (!is_dataset(name)) refuse_source(source, "nothing is known under this name");
+  const Dataset dataset = load(parts, options);
   const Split& split = subset == Subset::kTrain ? dataset.train : dataset.test;
   check_channels(split.images.size(1), shape[0], source);
   return std::make_unique<SplitExamples>(split, dataset.provenance, size);
@@ -130,15 +145,10 @@ bool is_dataset(const std::string& source) {
 }
 
 Dataset open_dataset(const std::string& source, at::IntArrayRef shape, const DataOptions& options) {
-  const std::size_t colon = std::min(source.find(':'), source.size());
-  const std::string name = source.substr(0, colon);
-  if (name != "imagenet") {
-    DataOptions where = options;
-    if (colon < source.size()) where.data_dir = source.substr(colon + 1);
-    return load_dataset(name, where);
-  }
+  const Source parts(source);
+  if (parts.name != "imagenet") return load(parts, options);
   Dataset dataset;
-  dataset.name = name;
+  dataset.name = parts.name;
   dataset.num_classes = kImageNetClasses;
   const auto read = [&](Subset subset, Split& split) {
     const std::unique_ptr<Examples> examples = open_examples(source, subset, shape, options);

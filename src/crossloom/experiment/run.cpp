@@ -38,6 +38,11 @@ std::string percent(double share) {
   return text;
 }
 
+/// Of an accuracy over chips.
+std::string mean_and_spread(const Json& accuracy) {
+  return percent(accuracy["mean"].get<double>()) + " +- " + percent(accuracy["std"].get<double>());
+}
+
 /// The lines of metrics.jsonl of all methods but `method`, then those of `records`.
 void write_metrics(const RunFolder& folder,
                    const std::string& method,
@@ -124,10 +129,7 @@ Transfer make_transfer(const Training& training, const Experiment& experiment) {
                     experiment.layers,
                     windows.empty() ? largest_weights(network, hardware.mapping.scale) : windows);
   training.method->place(placements);
-  return {network.clone(),
-          placements,
-          experiment.transfer,
-          static_cast<std::uint64_t>(experiment.seed)};
+  return {network, placements, experiment.transfer, static_cast<std::uint64_t>(experiment.seed)};
 }
 
 /// Accuracies at each time on fresh chips, from transfer.jsonl as far as it goes.
@@ -323,8 +325,7 @@ Json run_experiment(Experiment& experiment, const RunOptions& options, Progress&
     measured.update(judge(training, dataset, experiment.variation.test_images, measured["points"]));
     for (const Json& point : measured["points"]) {
       progress.say(training.name + " at a device error of " + point["x"].dump() + ": " +
-                   percent(point["accuracy"]["mean"].get<double>()) + " +- " +
-                   percent(point["accuracy"]["std"].get<double>()));
+                   mean_and_spread(point["accuracy"]));
     }
     note_time("variation " + training.name, since);
   }
@@ -345,8 +346,7 @@ Json run_experiment(Experiment& experiment, const RunOptions& options, Progress&
     for (const Json& point : measured["points"]) {
       progress.say(training.name + " on " + std::to_string(accuracies.size()) +
                    " fresh chips after " + format_quantity(point["x"].get<double>(), "s") + ": " +
-                   percent(point["accuracy"]["mean"].get<double>()) + " +- " +
-                   percent(point["accuracy"]["std"].get<double>()));
+                   mean_and_spread(point["accuracy"]));
     }
     note_time("transfer " + training.name, since);
   }

@@ -15,13 +15,13 @@ namespace fs = std::filesystem;
 
 constexpr double kMicro = 1e6;
 
-double number(const Json &json, const char *key) {
+double number(const Json& json, const char* key) {
   return json.at(key).is_null() ? std::nan("") : json.at(key).get<double>();
 }
 
-Json scaled(const Json &values, double factor) {
+Json scaled(const Json& values, double factor) {
   Json list = Json::array();
-  for (const Json &value : values) list.push_back(value.get<double>() * factor);
+  for (const Json& value : values) list.push_back(value.get<double>() * factor);
   return list;
 }
 
@@ -34,43 +34,55 @@ std::string deviation(double predicted, double measured) {
   return std::isnan(predicted) ? "–" : fixed(100 * (predicted / measured - 1), 1) + " %";
 }
 
-std::string place_of(const Json &row) {
+std::string place_of(const Json& row) {
   const std::string time = format_quantity(number(row, "time"), "s", 3);
   const double temperature = number(row, "temperature");
   return temperature > 0 ? time + ", " + format_quantity(temperature, "K", 4) : time;
 }
 
-bool varies_in_temperature(const Json &checks) {
+bool varies_in_temperature(const Json& checks) {
   return checks.front().at("temperature") != checks.back().at("temperature");
 }
 
+/// A measured curve with a band of two standard errors to each side.
+class MeasuredCurve {
+ public:
+  void add(const Json& x, double value, double error) {
+    x_.push_back(x);
+    y_.push_back(value);
+    low_.push_back(value - 2 * error);
+    high_.push_back(value + 2 * error);
+  }
+  const Json& x() const { return x_; }
+  Json series() const {
+    return {{"name", "measured"}, {"x", x_}, {"y", y_}, {"low", low_}, {"high", high_}};
+  }
+
+ private:
+  Json x_ = Json::array(), y_ = Json::array(), low_ = Json::array(), high_ = Json::array();
+};
+
 /// Measured and predicted `figure` over time, or over temperature where there
 /// are several.
-Json course_chart(const Json &checks, const char *figure, const std::string &title) {
+Json course_chart(const Json& checks, const char* figure, const std::string& title) {
   const bool is_thermal = varies_in_temperature(checks);
-  Json x = Json::array();
-  Json measured = Json::array();
-  Json low = Json::array();
-  Json high = Json::array();
+  MeasuredCurve measured;
   Json cells = Json::array();
   Json times = Json::array();
-  for (const Json &check : checks) {
-    const Json &of = check.at(figure);
-    const double value = kMicro * number(of, "measured");
-    const double error = 2 * kMicro * number(of, "standard_error");
-    x.push_back(check.at(is_thermal ? "temperature" : "time"));
-    measured.push_back(value);
-    low.push_back(value - error);
-    high.push_back(value + error);
+  for (const Json& check : checks) {
+    const Json& of = check.at(figure);
+    measured.add(check.at(is_thermal ? "temperature" : "time"),
+                 kMicro * number(of, "measured"),
+                 kMicro * number(of, "standard_error"));
     cells.push_back(kMicro * number(of, "unseen_cells"));
     times.push_back(of.at("unseen_time").is_null() ? Json(nullptr)
                                                    : Json(kMicro * number(of, "unseen_time")));
   }
   Json series = Json::array();
-  series.push_back({{"name", "measured"}, {"x", x}, {"y", measured}, {"low", low}, {"high", high}});
-  series.push_back({{"name", "unseen cells"}, {"x", x}, {"y", cells}, {"dash", true}});
-  if (std::any_of(times.begin(), times.end(), [](const Json &t) { return !t.is_null(); })) {
-    series.push_back({{"name", "unseen time"}, {"x", x}, {"y", times}, {"dash", true}});
+  series.push_back(measured.series());
+  series.push_back({{"name", "unseen cells"}, {"x", measured.x()}, {"y", cells}, {"dash", true}});
+  if (std::any_of(times.begin(), times.end(), [](const Json& t) { return !t.is_null(); })) {
+    series.push_back({{"name", "unseen time"}, {"x", measured.x()}, {"y", times}, {"dash", true}});
   }
   return {{"kind", "line"},
           {"title", title},
@@ -85,11 +97,11 @@ Json course_chart(const Json &checks, const char *figure, const std::string &tit
 
 /// `figure` of the groups of cells over their start, at up to three places:
 /// first, middle, last.
-Json groups_chart(const Json &groups, const std::string &figure, const std::string &title) {
+Json groups_chart(const Json& groups, const std::string& figure, const std::string& title) {
   const std::size_t last = groups.size() - 1;
   Json series = Json::array();
   for (const std::size_t i : std::set<std::size_t>{0, last / 2, last}) {
-    const Json &group = groups[i];
+    const Json& group = groups[i];
     const Json x = scaled(group.at("g"), kMicro);
     series.push_back(
         {{"name", place_of(group)}, {"x", x}, {"y", scaled(group.at(figure), kMicro)}});
@@ -105,9 +117,9 @@ Json groups_chart(const Json &groups, const std::string &figure, const std::stri
           {"series", series}};
 }
 
-Json distribution_chart(const Json &distribution) {
+Json distribution_chart(const Json& distribution) {
   Json series = Json::array();
-  for (const char *name : {"measured", "simulated"}) {
+  for (const char* name : {"measured", "simulated"}) {
     series.push_back({{"name", name},
                       {"x", scaled(distribution.at(name), kMicro)},
                       {"y", scaled(distribution.at("share"), 100)},
@@ -124,10 +136,10 @@ Json distribution_chart(const Json &distribution) {
           {"series", series}};
 }
 
-Json figure_table(const Json &checks, const char *figure, const std::string &title) {
+Json figure_table(const Json& checks, const char* figure, const std::string& title) {
   Json rows = Json::array();
-  for (const Json &check : checks) {
-    const Json &of = check.at(figure);
+  for (const Json& check : checks) {
+    const Json& of = check.at(figure);
     const double measured = number(of, "measured");
     const double blind = number(of, "unseen_time");
     rows.push_back({place_of(check),
@@ -152,13 +164,13 @@ Json figure_table(const Json &checks, const char *figure, const std::string &tit
       {"rows", rows}};
 }
 
-Json ageing_section(const Json &ageing) {
-  const Json &checks = ageing.at("checks");
+Json ageing_section(const Json& ageing) {
+  const Json& checks = ageing.at("checks");
   Json charts = Json::array({course_chart(checks, "mean", "Mean move"),
                              course_chart(checks, "spread", "Spread of the moves"),
                              groups_chart(ageing.at("groups"), "mean", "Mean move by conductance"),
                              groups_chart(ageing.at("groups"), "sigma", "Spread by conductance")});
-  for (const Json &distribution : ageing.at("distributions")) {
+  for (const Json& distribution : ageing.at("distributions")) {
     charts.push_back(distribution_chart(distribution));
   }
   return {{"title", "Relaxation and retention"},
@@ -174,24 +186,18 @@ Json ageing_section(const Json &ageing) {
                         figure_table(checks, "spread", "Spread of the moves")})}};
 }
 
-Json programming_section(const Json &programming) {
-  const Json &groups = programming.at("groups");
-  Json x = Json::array();
-  Json measured = Json::array();
-  Json low = Json::array();
-  Json high = Json::array();
+Json programming_section(const Json& programming) {
+  const Json& groups = programming.at("groups");
+  MeasuredCurve measured;
   Json law = Json::array();
   Json rows = Json::array();
-  for (const Json &group : groups) {
-    const Json &sigma = group.at("sigma");
+  for (const Json& group : groups) {
+    const Json& sigma = group.at("sigma");
     const double value = number(sigma, "measured");
     const double error = number(sigma, "standard_error");
-    x.push_back(kMicro * number(group, "target"));
-    measured.push_back(kMicro * value);
-    low.push_back(kMicro * (value - 2 * error));
-    high.push_back(kMicro * (value + 2 * error));
+    measured.add(kMicro * number(group, "target"), kMicro * value, kMicro * error);
     law.push_back(kMicro * number(sigma, "unseen_cells"));
-    const Json &bias = group.at("bias");
+    const Json& bias = group.at("bias");
     rows.push_back({fixed(kMicro * number(group, "target"), 2),
                     std::to_string(group.at("cells").get<std::int64_t>()),
                     with_error(number(bias, "measured"), number(bias, "standard_error")),
@@ -202,8 +208,8 @@ Json programming_section(const Json &programming) {
   }
   const bool is_by_level = programming.at("targets_are_level_means").get<bool>();
   Json series = Json::array();
-  series.push_back({{"name", "measured"}, {"x", x}, {"y", measured}, {"low", low}, {"high", high}});
-  series.push_back({{"name", "unseen cells"}, {"x", x}, {"y", law}, {"dash", true}});
+  series.push_back(measured.series());
+  series.push_back({{"name", "unseen cells"}, {"x", measured.x()}, {"y", law}, {"dash", true}});
   const Json chart = {{"kind", "line"},
                       {"title", "Error of a write"},
                       {"note", "The band is two standard errors wide to each side."},
@@ -230,15 +236,15 @@ Json programming_section(const Json &programming) {
           {"tables", Json::array({table})}};
 }
 
-Json current_section(const Json &current) {
-  const auto series = [&](const char *name, const char *v, const char *i, bool dash) {
+Json current_section(const Json& current) {
+  const auto series = [&](const char* name, const char* v, const char* i, bool dash) {
     return Json{{"name", name},
                 {"x", scaled(current.at(v), 1e3)},
                 {"y", scaled(current.at(i), kMicro)},
                 {"dash", dash}};
   };
   Json rows = Json::array();
-  for (const Json &candidate : current.at("candidates")) {
+  for (const Json& candidate : current.at("candidates")) {
     rows.push_back({candidate.at("law"),
                     candidate.at("law") == "sinh" ? fixed(number(candidate, "curvature"), 2) : "–",
                     format_quantity(number(candidate, "g"), "S", 4),
@@ -270,24 +276,24 @@ Json current_section(const Json &current) {
           {"tables", Json::array({table})}};
 }
 
-std::string figure_of(const Json &figures, const std::string &name, const char *unit) {
+std::string figure_of(const Json& figures, const std::string& name, const char* unit) {
   return format_quantity(number(figures, name.c_str()), unit, 3) + " ± " +
          format_quantity(number(figures, (name + "_error").c_str()), unit, 3);
 }
 
-Json reads_section(const Json &reads) {
+Json reads_section(const Json& reads) {
   Json rows = Json::array();
   Json traps = Json::array();
   Json charts = Json::array();
-  for (const Json &cell : reads.at("cells")) {
-    const Json &name = cell.at("name");
+  for (const Json& cell : reads.at("cells")) {
+    const Json& name = cell.at("name");
     const bool has_trap = cell.at("has_trap").get<bool>();
     rows.push_back({name,
                     format_quantity(number(cell, "g"), "S", 4),
                     format_quantity(number(cell, "read_noise"), "S", 3),
                     has_trap ? "yes" : "no"});
-    for (const char *half : {"fitted", "unseen"}) {
-      const Json &figures = cell.at(half);
+    for (const char* half : {"fitted", "unseen"}) {
+      const Json& figures = cell.at(half);
       if (!has_trap) continue;
       traps.push_back({name.get<std::string>() + ", " + half,
                        std::to_string(figures.at("windows").get<std::int64_t>()),
@@ -295,9 +301,9 @@ Json reads_section(const Json &reads) {
                        figure_of(figures, "time_low", "s"),
                        figure_of(figures, "time_high", "s")});
     }
-    const Json &allan = cell.at("allan");
+    const Json& allan = cell.at("allan");
     Json series = Json::array();
-    for (const char *which : {"measured", "law"}) {
+    for (const char* which : {"measured", "law"}) {
       series.push_back({{"name", which},
                         {"x", allan.at("time")},
                         {"y", scaled(allan.at(which), kMicro)},
@@ -335,10 +341,10 @@ Json reads_section(const Json &reads) {
 }
 
 /// The largest deviation of a prediction of `figure` from what was measured.
-std::string worst(const Json &checks, const char *figure, const char *prediction) {
+std::string worst(const Json& checks, const char* figure, const char* prediction) {
   double largest = -1;
-  for (const Json &check : checks) {
-    const Json &of = check.at(figure);
+  for (const Json& check : checks) {
+    const Json& of = check.at(figure);
     const double predicted = number(of, prediction);
     if (std::isnan(predicted)) continue;
     largest = std::max(largest, std::abs(predicted / number(of, "measured") - 1));
@@ -346,11 +352,11 @@ std::string worst(const Json &checks, const char *figure, const char *prediction
   return largest < 0 ? "–" : fixed(100 * largest, 1) + " %";
 }
 
-Json headline(const Json &laws) {
+Json headline(const Json& laws) {
   Json cards = Json::array();
   if (laws.contains("ageing")) {
-    const Json &ageing = laws.at("ageing");
-    const Json &checks = ageing.at("checks");
+    const Json& ageing = laws.at("ageing");
+    const Json& checks = ageing.at("checks");
     cards.push_back(
         card("Cells",
              std::to_string(ageing.at("cells").get<std::int64_t>()),
@@ -370,14 +376,14 @@ Json headline(const Json &laws) {
                          "cells with a target or level"));
   }
   if (laws.contains("current")) {
-    const Json &current = laws.at("current");
+    const Json& current = laws.at("current");
     cards.push_back(card("Current law",
                          current.at("chosen").get<std::string>(),
                          "up to " + format_quantity(number(current, "v_max"), "V", 3)));
   }
   if (laws.contains("reads")) {
-    const Json &cells = laws.at("reads").at("cells");
-    const auto traps = std::count_if(cells.begin(), cells.end(), [](const Json &cell) {
+    const Json& cells = laws.at("reads").at("cells");
+    const auto traps = std::count_if(cells.begin(), cells.end(), [](const Json& cell) {
       return cell.at("has_trap").get<bool>();
     });
     cards.push_back(card("Cells with a trap",
@@ -389,13 +395,13 @@ Json headline(const Json &laws) {
 
 }  // namespace
 
-bool is_fit_folder(const fs::path &folder) {
+bool is_fit_folder(const fs::path& folder) {
   return fs::exists(folder / kFitSummary);
 }
 
-Json fit_report_data(const fs::path &folder) {
+Json fit_report_data(const fs::path& folder) {
   const Json summary = read_json_file(folder / kFitSummary);
-  const Json &laws = summary.at("laws");
+  const Json& laws = summary.at("laws");
   Json sections = Json::array();
   if (laws.contains("ageing")) sections.push_back(ageing_section(laws.at("ageing")));
   if (laws.contains("programming")) sections.push_back(programming_section(laws.at("programming")));
