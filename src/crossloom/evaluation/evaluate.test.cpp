@@ -45,9 +45,8 @@ class OwnLabels final : public Task {
 ChipPlan make_plan(const Network& network, const Hardware& hardware) {
   ChipPlan plan{network, {}, {}, 3};
   const Network mapped = mapped_network(network, plan.calibration);
-  for (const StoredProduct& stored : mapped.products()) {
-    plan.placements.push_back({true, hardware, largest_weight(stored, hardware.mapping.scale)});
-  }
+  plan.placements =
+      place_by_rule(mapped, hardware, {}, largest_weights(mapped, hardware.mapping.scale));
   return plan;
 }
 
@@ -193,12 +192,8 @@ class Calibrated : public testing::Test {
     Hardware hardware = quiet_hardware();
     hardware.device = Device("pcm_nandakumar2019");
     Network mapped = mapped_network(network_, options).clone();
-    std::vector<Placement> placements;
-    for (const StoredProduct& stored : mapped.products()) {
-      placements.push_back({true, hardware, largest_weight(stored, ScalePer::kTensor)});
-    }
     const at::NoGradGuard no_grad;
-    Chip chip(mapped, placements, 3, 1);
+    Chip chip(mapped, hardware, largest_weights(mapped), 3, 1);
     chip.program(mapped);
     chip.age_to(0);
     Calibration calibration(options, chip, mapped, {{task_.images()}});
@@ -262,15 +257,12 @@ TEST(Calibration, ColumnCorrectionFindsTheGainOfACoarseWindow) {
 double error_of_columns(CalibrationOptions::BatchNorm batch_norm, std::int64_t batch_size) {
   const Network trained = make_resnet();
   Network network = trained.clone();
-  std::vector<Placement> placements;
-  for (const StoredProduct& stored : network.products()) {
-    placements.push_back({true, quiet_hardware(), largest_weight(stored, ScalePer::kTensor)});
-  }
   const at::NoGradGuard no_grad;
-  Chip chip(network, placements, 3, 1);
+  Chip chip(network, quiet_hardware(), largest_weights(network), 3, 1);
   chip.program(network);
   Rng rng(5);
-  for (std::size_t i = 0; i + 1 < placements.size(); ++i) {  // behind the last is no batch norm
+  for (std::size_t i = 0; i + 1 < network.products().size();
+       ++i) {  // behind the last is no batch norm
     const std::int64_t outputs = network.products()[i].geometry.out_channels;
     chip.set_correction(i, {1 + 0.3 * rng.normal({outputs}), 0.3 * rng.normal({outputs})});
   }
@@ -294,12 +286,8 @@ TEST(Calibration, ReestimatedBatchNormUndoesTheGainAndOffsetOfEachColumn) {
 
 TEST(Calibration, ReestimatedBatchNormOfAPerfectChipStaysAsItWasTrained) {
   Network network = make_resnet();
-  std::vector<Placement> placements;
-  for (const StoredProduct& stored : network.products()) {
-    placements.push_back({true, quiet_hardware(), largest_weight(stored, ScalePer::kTensor)});
-  }
   const at::NoGradGuard no_grad;
-  Chip chip(network, placements, 3, 1);
+  Chip chip(network, quiet_hardware(), largest_weights(network), 3, 1);
   chip.program(network);
   const TensorMap before = network.weights();
   CalibrationOptions options;

@@ -1,11 +1,11 @@
 // Experiments A2 and A3 of the method on the trained MLP and the digits of MNIST.
 
 #include <cmath>
-#include <cstdlib>
 
 #include <gtest/gtest.h>
 
 #include "crossloom/circuit/row_driver.h"
+#include "crossloom/data/data_testing.h"
 #include "crossloom/evaluation/statistics.h"
 #include "crossloom/evaluation/transfer.h"
 #include "crossloom/network/model.h"
@@ -20,9 +20,7 @@ namespace fs = std::filesystem;
 class FinetuneClaims : public testing::Test {
  protected:
   void SetUp() override {
-    const char* given = std::getenv("CROSSLOOM_DATA");
-    const fs::path data =
-        given != nullptr ? fs::path(given) : fs::path(CROSSLOOM_SOURCE_DIR) / "../shared/data";
+    const fs::path data = data_place();
     if (!fs::exists(data / "mnist") || !fs::exists(data / "weights/mlp_mnist.safetensors")) {
       GTEST_SKIP() << data << " has no MNIST or no weights of mlp_mnist";
     }

@@ -1,10 +1,9 @@
 // Gate E4 on a real network: what is saved against natural order at equal bits, and what it costs.
 
-#include <cstdlib>
-
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include "crossloom/data/data_testing.h"
 #include "crossloom/experiment/plan_run.h"
 
 namespace crossloom {
@@ -22,9 +21,7 @@ struct Silent final : Progress {
 class ResNet20 : public testing::Test {
  protected:
   void SetUp() override {
-    const char* given = std::getenv("CROSSLOOM_DATA");
-    const fs::path data =
-        given != nullptr ? fs::path(given) : fs::path(CROSSLOOM_SOURCE_DIR) / "../shared/data";
+    const fs::path data = data_place();
     if (!fs::exists(data / "cifar10") || !fs::exists(data / "weights")) {
       GTEST_SKIP() << data << " has no CIFAR-10 or no weights";
     }

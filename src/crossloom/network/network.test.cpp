@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "crossloom/core/errors.h"
+#include "crossloom/data/data_testing.h"
 #include "crossloom/network/architectures.h"
 #include "crossloom/network/weight_files.h"
 
@@ -154,9 +155,7 @@ class Golden : public testing::TestWithParam<const char*> {};
 
 // The published weights against logits and early activations computed by PyTorch.
 TEST_P(Golden, LogitsAreThoseOfPyTorch) {
-  const char* given = std::getenv("CROSSLOOM_DATA");
-  const fs::path data =
-      given != nullptr ? fs::path(given) : fs::path(CROSSLOOM_SOURCE_DIR) / "../shared/data";
+  const fs::path data = data_place();
   const std::string file = std::string(GetParam()) + ".safetensors";
   if (!fs::exists(data / "golden" / file)) {
     if (std::getenv("CI") != nullptr) FAIL() << "no golden logits under " << data;

@@ -1,10 +1,11 @@
 #include "crossloom/programming/studies.h"
 
-#include <cstdlib>
 #include <filesystem>
 
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
+
+#include "crossloom/data/data_testing.h"
 
 namespace crossloom {
 namespace {
@@ -75,11 +76,7 @@ TEST(PaperReading, OutputSortGivesThePublishedGains) {
 class TrainedNetwork : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
-    const char* given = std::getenv("CROSSLOOM_DATA");
-    const std::filesystem::path data =
-        given != nullptr ? std::filesystem::path(given)
-                         : std::filesystem::path(CROSSLOOM_SOURCE_DIR) / "../shared/data";
-    const auto path = data / "weights" / (std::string(GetParam()) + ".safetensors");
+    const auto path = data_place() / "weights" / (std::string(GetParam()) + ".safetensors");
     if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is missing";
     network_ = product_weights(read_safetensors(path).tensors);
     at::set_num_threads(2);
