@@ -35,6 +35,9 @@ class Rng {
   Rng fork(std::uint64_t id) const;
   Rng fork(Purpose purpose) const { return fork(static_cast<std::uint64_t>(purpose)); }
 
+  /// A stream below this one that is another at each call. It takes the place of a draw.
+  Rng branch() { return fork(kBranches + draw_++); }
+
   /// Standard normal numbers, [sizes], float32, |x| < 6.7.
   Tensor normal(at::IntArrayRef sizes);
 
@@ -54,6 +57,7 @@ class Rng {
 
  private:
   using Words = std::array<std::uint32_t, 2>;
+  static constexpr std::uint64_t kBranches = std::uint64_t{1} << 63;  // no fork has such a number
 
   Rng(Words key, Words stream) : key_(key), stream_(stream) {}
 

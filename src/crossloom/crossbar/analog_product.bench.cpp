@@ -1,5 +1,6 @@
 // Analog products as a ratio to the exact product of the same shape in the same run: linear 512 x
-// 512 with a batch of 128, layers of ResNet-20 and of a MobileNet with 100 images.
+// 512 with a batch of 128, layers of ResNet-20 and of a MobileNet with 100 images; and the time
+// that programming takes.
 
 #include "crossloom/crossbar/analog_product.h"
 
@@ -69,6 +70,21 @@ void analog(benchmark::State& state, const Case& c, Hardware hardware) {
   for (auto _ : state) benchmark::DoNotOptimize(product.forward(x, {}));
 }
 
+/// Makes the cells of a linear layer, writes them and reads their conductances.
+void program(benchmark::State& state, const Case& c, Hardware hardware) {
+  hardware.keeps_cells = false;
+  const Tensor w = Rng(2).normal(c.geometry.weight_sizes());
+  for (auto _ : state) {
+    AnalogProduct product(
+        hardware, c.geometry, InputSign::kNonNegative, at::scalar_tensor(1, at::kDouble), Rng(1));
+    Rng rng(3);
+    product.write(at::ones({1}, at::kBool).expand_as(w), w, 0, rng);
+    benchmark::DoNotOptimize(product.conductances(1));
+  }
+  const std::int64_t cells = w.numel() * hardware.mapping.footprint().num_cells;
+  state.SetItemsProcessed(state.iterations() * cells);
+}
+
 constexpr auto kDigital = PairSubtraction::kDigital;
 constexpr auto kAnalog = PairSubtraction::kAnalog;
 const std::vector<std::int64_t> kFourSlices = {2, 2, 2, 2};
@@ -92,6 +108,16 @@ CROSSLOOM_BENCHMARK(analog,
                     make_hardware(kAnalog, Noise::kPerCell, kFourSlices));
 CROSSLOOM_BENCHMARK(analog, linear_apart, linear(), make_hardware(kDigital, Noise::kNone));
 CROSSLOOM_BENCHMARK(analog, linear_apart_noise, linear(), make_hardware(kDigital, Noise::kEqual));
+
+CROSSLOOM_BENCHMARK(program, one_slice, linear(), make_hardware(kAnalog, Noise::kEqual));
+CROSSLOOM_BENCHMARK(program,
+                    four_slices,
+                    linear(),
+                    make_hardware(kAnalog, Noise::kEqual, kFourSlices));
+CROSSLOOM_BENCHMARK(program,
+                    four_slices_pcm,
+                    linear(),
+                    make_hardware(kAnalog, Noise::kPerCell, kFourSlices));
 
 #define CROSSLOOM_CONV_BENCHMARKS(name, layer)                                                    \
   CROSSLOOM_BENCHMARK(digital, name, layer);                                                      \

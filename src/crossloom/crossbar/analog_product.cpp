@@ -75,22 +75,20 @@ void AnalogProduct::pulse(const Tensor& num_pulses, const Tensor& w, double cloc
 }
 
 Tensor AnalogProduct::conductances(double clock) const {
-  return cells_.made().conductances(clock).cells;
+  return cells_.conductances(clock).cells;
 }
 
 Tensor AnalogProduct::weights(double clock) const {
-  const WeightCells cells = cells_.made();
-  return cells.weights(cells.conductances(clock));
+  return cells_.weights(cells_.conductances(clock));
 }
 
 Tensor AnalogProduct::read_weights(double clock, Rng& rng) const {
-  const WeightCells cells = cells_.made();
-  return cells.weights(cells.read_conductances(clock, rng));
+  return cells_.weights(cells_.read_conductances(clock, rng));
 }
 
 void AnalogProduct::refresh(double clock) {
   if (summed_clock_ == clock) return;
-  currents_.set(cells_.made(), clock);
+  currents_.set(cells_, clock);
   summed_clock_ = clock;
 }
 
@@ -302,10 +300,9 @@ Tensor AnalogProduct::behavioural_forward(const Tensor& x, const ReadContext& co
 Tensor AnalogProduct::statistical_forward(const Tensor& x, const ReadContext& context) {
   Rng rng = context.rng;
   const IvLaw law = hardware_.device.iv_law();
-  const WeightCells cells = cells_.made();
-  const WeightCells::Values g = cells.read_conductances(context.clock, rng);
+  const WeightCells::Values g = cells_.read_conductances(context.clock, rng);
   if (is_linear(law, hardware_.dac.v_full()))
-    return digital_product(x, cells.weights(g), geometry_);
+    return digital_product(x, cells_.weights(g), geometry_);
   update_input_range(x, context);
   Tensor sum;
   for (std::size_t k = 0; k < law.size(); ++k) {
@@ -314,7 +311,7 @@ Tensor AnalogProduct::statistical_forward(const Tensor& x, const ReadContext& co
         g.references.defined() ? law[k].strength(g.references) : Tensor()};
     const Tensor inputs = currents_.driver().transform(
         x, input_range_[0], at::ones({}), static_cast<std::int64_t>(k));
-    const Tensor part = digital_product(inputs, cells.weights(values), geometry_);
+    const Tensor part = digital_product(inputs, cells_.weights(values), geometry_);
     sum = sum.defined() ? sum + part : part;
   }
   return sum;
@@ -340,9 +337,8 @@ Tensor AnalogProduct::transposed(const Tensor& grad_output,
   if (!(largest > 0)) return at::zeros(input_size, grad_output.options());
   const RowDriver& driver = currents_.driver();
   const Drive drive = driver.drive(grad_output, largest, RowDriver::Want::kTermsAndSquares);
-  const WeightCells cells = cells_.made();
   const ProductValues values =
-      values_of_product(hardware_, geometry_, tiling_, cells, context.clock);
+      values_of_product(hardware_, geometry_, tiling_, cells_, context.clock);
   const auto product = [&](const Tensor& inputs, const Tensor& weights) {
     return transposed_product(inputs, weights, geometry_, input_size);
   };
@@ -350,7 +346,7 @@ Tensor AnalogProduct::transposed(const Tensor& grad_output,
   for (std::size_t k = 0; k < values.means.size(); ++k) {
     const LineValues& term = values.means[k];
     mean += product(drive.terms[k],
-                    mapping().to_weights(cells.signed_values(
+                    mapping().to_weights(cells_.signed_values(
                         term.lines, term.references, WeightCells::Combine::kDifference)));
   }
   const double to_number = largest / driver.full_drive();
@@ -359,7 +355,7 @@ Tensor AnalogProduct::transposed(const Tensor& grad_output,
   for (std::size_t k = 0; k < values.variances.size(); ++k) {
     const LineValues& term = values.variances[k];
     variance += product(drive.squares[k],
-                        mapping().to_weight_variance(cells.signed_values(
+                        mapping().to_weight_variance(cells_.signed_values(
                             term.lines, term.references, WeightCells::Combine::kVariance)));
   }
   Rng rng = context.rng;
@@ -367,7 +363,7 @@ Tensor AnalogProduct::transposed(const Tensor& grad_output,
 }
 
 std::map<std::string, Tensor> AnalogProduct::state() const {
-  std::map<std::string, Tensor> state = cells_.made().state();
+  std::map<std::string, Tensor> state = cells_.state();
   state["input_range"] = input_range_;
   state["column_range"] = column_range_;
   return state;

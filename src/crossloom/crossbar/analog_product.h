@@ -54,7 +54,7 @@ class AnalogProduct {
   const ProductGeometry& geometry() const { return geometry_; }
   const Tiling& tiling() const { return tiling_; }
   const WeightCells& weight_cells() const { return cells_; }
-  const Cells& cells() const { return cells_.cells(); }
+  Cells cells() const { return cells_.cells(); }
   const WeightMapping& mapping() const { return cells_.mapping(); }
 
   /// See `WeightCells`.

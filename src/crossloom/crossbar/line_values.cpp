@@ -19,51 +19,30 @@ Tensor sensitivity_of(const IvLaw& law, std::size_t k, const Tensor& g) {
                 : strength_slope(law[k], g).to(g.scalar_type());
 }
 
-LineValues as_lines(const WeightCells& cells, const WeightCells::Values& values) {
-  return {cells.in_lines(values.cells), values.references};
-}
-
-template <class Function>
-WeightCells::Values each(const WeightCells::Values& values, const Function& function) {
-  return {function(values.cells),
-          values.references.defined() ? function(values.references) : Tensor()};
-}
-
-std::vector<LineValues> means_of(const WeightCells& cells, const IvLaw& law, double clock) {
-  const WeightCells::Values g = cells.conductances(clock);
-  std::vector<LineValues> means;
-  for (std::size_t k = 0; k < law.size(); ++k) {
-    means.push_back(
-        as_lines(cells, each(g, [&](const Tensor& x) { return strength_of(law, k, x); })));
+/// What cells of conductance `g` put into the products: K terms, then the K (K + 1) / 2 variances
+/// of their reads.
+std::vector<Tensor> values_of_cells(const IvLaw& law, const Tensor& g, const Tensor& read_sigma) {
+  std::vector<Tensor> values;
+  for (std::size_t k = 0; k < law.size(); ++k) values.push_back(strength_of(law, k, g));
+  const Tensor variance = read_sigma.square();
+  if (law.size() == 1) {
+    values.push_back(variance);
+    return values;
   }
-  return means;
-}
-
-std::vector<LineValues> variances_of(const WeightCells& cells, const IvLaw& law, double clock) {
-  const WeightCells::Values variance = cells.read_variances(clock);
-  const bool is_quiet =
-      variance.cells.max().item<double>() == 0 &&
-      (!variance.references.defined() || variance.references.max().item<double>() == 0);
-  if (is_quiet) return {};
-  if (law.size() == 1) return {as_lines(cells, variance)};
-  const WeightCells::Values g = cells.conductances(clock);
-  std::vector<WeightCells::Values> slopes;
-  for (std::size_t k = 0; k < law.size(); ++k) {
-    slopes.push_back(each(g, [&](const Tensor& x) { return sensitivity_of(law, k, x); }));
-  }
-  std::vector<LineValues> variances;
+  std::vector<Tensor> slopes;
+  for (std::size_t k = 0; k < law.size(); ++k) slopes.push_back(sensitivity_of(law, k, g));
   for (std::size_t j = 0; j < law.size(); ++j) {
     for (std::size_t k = j; k < law.size(); ++k) {
       const double twice = j == k ? 1 : 2;
-      WeightCells::Values product{twice * variance.cells * slopes[j].cells * slopes[k].cells, {}};
-      if (variance.references.defined()) {
-        product.references =
-            twice * variance.references * slopes[j].references * slopes[k].references;
-      }
-      variances.push_back(as_lines(cells, product));
+      values.push_back(twice * variance * slopes[j] * slopes[k]);
     }
   }
-  return variances;
+  return values;
+}
+
+bool is_quiet(const WeightCells::Values& variance) {
+  return variance.cells.max().item<double>() == 0 &&
+         (!variance.references.defined() || variance.references.max().item<double>() == 0);
 }
 
 /// What is left of the variance of each cell in the current of its column (`values_of_product`).
@@ -246,7 +225,16 @@ ProductValues values_of_product(const Hardware& hardware,
                                 const WeightCells& cells,
                                 double clock) {
   const IvLaw law = hardware.device.iv_law();
-  ProductValues values{means_of(cells, law, clock), variances_of(cells, law, clock)};
+  const std::vector<WeightCells::Values> of_cells = cells.values([&](const Cells& block) {
+    const Tensor g = hardware.device.conductance(block, clock);
+    return values_of_cells(law, g, hardware.device.read_sigma(block, g, clock));
+  });
+  ProductValues values;
+  for (std::size_t k = 0; k < of_cells.size(); ++k) {
+    if (k == law.size() && is_quiet(of_cells[k])) break;
+    (k < law.size() ? values.means : values.variances)
+        .push_back({cells.in_lines(of_cells[k].cells), of_cells[k].references});
+  }
   if (hardware.has_lines()) Lines(hardware, geometry, tiling).apply(values);
   return values;
 }

@@ -1,5 +1,10 @@
 #include "crossloom/crossbar/weight_cells.h"
 
+#include <algorithm>
+#include <mutex>
+
+#include <ATen/Parallel.h>
+
 namespace crossloom {
 namespace {
 
@@ -7,16 +12,14 @@ const std::string kReference = "reference.";
 const std::string kSwitches = "switches";
 
 /// Streams below those of `Purpose`.
+constexpr std::uint64_t kPieces = 100;
 constexpr std::uint64_t kReferenceCells = 101;
 constexpr std::uint64_t kReferenceWrites = 102;
 
-std::vector<std::int64_t> cell_sizes(const ProductGeometry& geometry,
-                                     const MappingOptions& mapping) {
-  std::vector<std::int64_t> sizes = geometry.weight_sizes();
-  const std::int64_t slices = mapping.num_slices();
-  sizes.insert(sizes.begin(), {slices, mapping.footprint().num_cells / slices});
-  return sizes;
-}
+/// Cells of a piece, about: a tensor of them is an eighth of a megabyte.
+constexpr std::int64_t kPieceCells = 1 << 15;
+
+constexpr std::int64_t kOutputs = 2;  // dimension of [S, P, weight shape]
 
 /// A target that moves by less than a millionth of the window is the same target, rounded.
 Tensor is_new(const Tensor& target, const Cells& cells, ConductanceRange range) {
@@ -37,13 +40,14 @@ WeightCells::WeightCells(const Hardware& hardware,
       mapping_(hardware.mapping, hardware.device.range(), w_max),
       place_(place),
       is_kept_(hardware.keeps_cells),
-      cell_sizes_(cell_sizes(geometry, hardware.mapping)) {
+      weight_sizes_(geometry.weight_sizes()),
+      cells_per_weight_(hardware.mapping.footprint().num_cells) {
   if (mapping_.scheme() == WeightScheme::kSignMagnitude) {
-    switches_ = mapping_.to_switches(at::zeros(geometry.weight_sizes()));
+    switches_ = mapping_.to_switches(at::zeros(weight_sizes_));
   }
   if (has_references()) {
     const Tiling tiling = tile_product(geometry, hardware.array, hardware.mapping.footprint());
-    reference_sizes_ = geometry.weight_sizes();
+    reference_sizes_ = weight_sizes_;
     reference_sizes_[0] = geometry.groups * tiling.col_tiles;
     const std::int64_t outputs = geometry.out_channels / geometry.groups;
     const Tensor output = at::arange(geometry.out_channels, at::kLong);
@@ -51,25 +55,66 @@ WeightCells::WeightCells(const Hardware& hardware,
     reference_of_output_ = group * tiling.col_tiles +
                            at::div(output - group * outputs, tiling.outputs_per_tile, "floor");
   }
-  if (is_kept_) make();
+  if (!is_kept_) return;
+  pieces_.resize(static_cast<std::size_t>(num_pieces()));
+  for_each_piece(
+      [&](const Piece& piece) { pieces_[static_cast<std::size_t>(piece.index)] = make(piece); });
+  references_ = make_references();
 }
 
-void WeightCells::make() {
-  cells_ = device_.make_cells(cell_sizes_, place_);
-  if (has_references()) {
-    references_ = device_.make_cells(reference_sizes_, place_.fork(kReferenceCells));
-  }
+std::int64_t WeightCells::num_pieces() const {
+  const std::int64_t outputs = std::max<std::int64_t>(weight_sizes_[0], 1);
+  const std::int64_t cells = c10::multiply_integers(weight_sizes_) * cells_per_weight_;
+  return std::clamp<std::int64_t>((cells + kPieceCells / 2) / kPieceCells, 1, outputs);
 }
 
-WeightCells WeightCells::made() const {
-  WeightCells copy = *this;
-  if (is_kept_) return copy;
-  copy.is_kept_ = true;
-  copy.make();
-  if (!writing_) return copy;
-  Rng rng = writing_->rng;
-  copy.write(at::ones({1}, at::kBool).expand_as(writing_->w), writing_->w, writing_->clock, rng);
-  return copy;
+/// Pieces of the same size, but for one output.
+WeightCells::Piece WeightCells::piece(std::int64_t index) const {
+  const auto begin = [&](std::int64_t k) { return k * weight_sizes_[0] / num_pieces(); };
+  return {index, begin(index), begin(index + 1) - begin(index)};
+}
+
+template <class Function>
+void WeightCells::for_each_piece(const Function& function) const {
+  at::parallel_for(0, num_pieces(), 1, [&](std::int64_t begin, std::int64_t end) {
+    const at::NoGradGuard no_grad;  // which other threads do not know of
+    for (std::int64_t k = begin; k < end; ++k) function(piece(k));
+  });
+}
+
+Cells WeightCells::make(const Piece& piece) const {
+  const std::int64_t slices = mapping_.num_slices();
+  std::vector<std::int64_t> sizes = weight_sizes_;
+  sizes[0] = piece.count;
+  sizes.insert(sizes.begin(), {slices, cells_per_weight_ / slices});
+  return device_.make_cells(sizes,
+                            place_.fork(kPieces).fork(static_cast<std::uint64_t>(piece.index)));
+}
+
+Cells WeightCells::make_references() const {
+  if (!has_references()) return {};
+  return device_.make_cells(reference_sizes_, place_.fork(kReferenceCells));
+}
+
+Cells WeightCells::cells_of(const Piece& piece) const {
+  if (is_kept_) return pieces_[static_cast<std::size_t>(piece.index)];
+  Cells cells = make(piece);
+  if (writing_) write(piece, at::ones({1}, at::kBool), *writing_, cells);
+  return cells;
+}
+
+Cells WeightCells::cells() const {
+  std::vector<Cells> pieces(static_cast<std::size_t>(num_pieces()));
+  for_each_piece(
+      [&](const Piece& piece) { pieces[static_cast<std::size_t>(piece.index)] = cells_of(piece); });
+  return join(pieces, kOutputs);
+}
+
+Cells WeightCells::references() const {
+  if (is_kept_) return references_;
+  Cells cells = make_references();
+  if (writing_ && has_references()) write_references(*writing_, cells);
+  return cells;
 }
 
 double WeightCells::level_weight() const {
@@ -85,23 +130,38 @@ double WeightCells::level_weight() const {
   return step * mapping_.weight_scale().item<double>();
 }
 
+/// Programs `cells`, those of `piece`, where `mask`, [weight shape] or [1], is true.
+void WeightCells::write(const Piece& piece,
+                        const Tensor& mask,
+                        const Writing& writing,
+                        Cells& cells) const {
+  const Tensor target =
+      mapping_.of_outputs(piece.first, piece.count).to_conductances(piece.part(writing.w));
+  Rng own = writing.rng.fork(static_cast<std::uint64_t>(piece.index));
+  device_.write(
+      cells, is_new(target, cells, device_.range()).logical_and(mask), target, writing.clock, own);
+}
+
+void WeightCells::write_references(const Writing& writing, Cells& cells) const {
+  Rng own = place_.fork(kReferenceWrites);
+  const Tensor level = at::full_like(cells.g_target, mapping_.reference());
+  device_.write(cells, at::ones_like(level, at::kBool), level, writing.clock, own);
+}
+
 void WeightCells::write(const Tensor& mask, const Tensor& w, double clock, Rng& rng) {
+  const Writing writing = {w.detach(), clock, rng.branch()};
+  if (switches_.defined()) {
+    switches_ = at::where(mask.unsqueeze(0), mapping_.to_switches(writing.w), switches_);
+  }
   if (!is_kept_) {
     TORCH_CHECK(!writing_ && mask.all().item<bool>(), "cells that are not kept are written once");
-    writing_ = Writing{w, clock, rng};
+    writing_ = writing;
     return;
   }
-  const Tensor target = mapping_.to_conductances(w);
-  device_.write(
-      cells_, is_new(target, cells_, device_.range()).logical_and(mask), target, clock, rng);
-  if (switches_.defined()) {
-    switches_ = at::where(mask.unsqueeze(0), mapping_.to_switches(w), switches_);
-  }
-  if (has_references() && !was_written(references_)) {
-    Rng own = rng.fork(kReferenceWrites);
-    const Tensor level = at::full_like(references_.g_target, mapping_.reference());
-    device_.write(references_, at::ones_like(level, at::kBool), level, clock, own);
-  }
+  for_each_piece([&](const Piece& piece) {
+    write(piece, piece.part(mask), writing, pieces_[static_cast<std::size_t>(piece.index)]);
+  });
+  if (has_references() && !was_written(references_)) write_references(writing, references_);
 }
 
 void WeightCells::pulse(const Tensor& num_pulses, const Tensor& w, double clock, Rng& rng) {
@@ -120,25 +180,54 @@ void WeightCells::pulse(const Tensor& num_pulses, const Tensor& w, double clock,
       has_references()
           ? num_pulses.unsqueeze(0)
           : at::stack({num_pulses * is_positive, -num_pulses * is_positive.logical_not()});
-  device_.pulse(cells_, pulses.unsqueeze(0), clock, rng);
+  const Rng writes = rng.branch();
+  for_each_piece([&](const Piece& piece) {
+    Rng own = writes.fork(static_cast<std::uint64_t>(piece.index));
+    device_.pulse(pieces_[static_cast<std::size_t>(piece.index)],
+                  piece.part(pulses.unsqueeze(0), kOutputs),
+                  clock,
+                  own);
+  });
+}
+
+std::vector<WeightCells::Values> WeightCells::values(const CellLaw& law) const {
+  std::vector<Values> values;
+  if (has_references()) {
+    for (const Tensor& of_references : law(references())) values.push_back({{}, of_references});
+  }
+  std::once_flag is_sized;
+  for_each_piece([&](const Piece& piece) {
+    const std::vector<Tensor> parts = law(cells_of(piece));
+    std::call_once(is_sized, [&] {
+      values.resize(parts.size());
+      for (std::size_t k = 0; k < parts.size(); ++k) {
+        std::vector<std::int64_t> sizes = parts[k].sizes().vec();
+        sizes[kOutputs] = weight_sizes_[0];
+        values[k].cells = at::empty(sizes, parts[k].options());
+      }
+    });
+    for (std::size_t k = 0; k < parts.size(); ++k) {
+      piece.part(values[k].cells, kOutputs).copy_(parts[k]);
+    }
+  });
+  return values;
 }
 
 WeightCells::Values WeightCells::conductances(double clock) const {
-  return {device_.conductance(cells_, clock),
-          has_references() ? device_.conductance(references_, clock) : Tensor()};
-}
-
-WeightCells::Values WeightCells::read_variances(double clock) const {
-  return {device_.read_sigma(cells_, clock).square(),
-          has_references() ? device_.read_sigma(references_, clock).square() : Tensor()};
+  return values([&](const Cells& cells) {
+    return std::vector<Tensor>{device_.conductance(cells, clock)};
+  })[0];
 }
 
 WeightCells::Values WeightCells::read_conductances(double clock, Rng& rng) const {
-  Values g = conductances(clock);
-  const Values variance = read_variances(clock);
-  g.cells = g.cells + variance.cells.sqrt() * rng.normal(g.cells.sizes());
+  const std::vector<Values> seen = values([&](const Cells& cells) {
+    const Tensor g = device_.conductance(cells, clock);
+    return std::vector<Tensor>{g, device_.read_sigma(cells, g, clock)};
+  });
+  Values g = seen[0];
+  g.cells += seen[1].cells * rng.normal(g.cells.sizes());
   if (has_references()) {
-    g.references = g.references + variance.references.sqrt() * rng.normal(g.references.sizes());
+    g.references = g.references + seen[1].references * rng.normal(g.references.sizes());
   }
   return g;
 }
@@ -169,7 +258,7 @@ Tensor WeightCells::weights(const Values& values) const {
 }
 
 std::map<std::string, Tensor> WeightCells::state() const {
-  std::map<std::string, Tensor> state = to_tensors(cells_);
+  std::map<std::string, Tensor> state = to_tensors(cells());
   if (switches_.defined()) state[kSwitches] = switches_;
   if (!has_references()) return state;
   for (const auto& [name, tensor] : to_tensors(references_)) state[kReference + name] = tensor;
@@ -177,7 +266,8 @@ std::map<std::string, Tensor> WeightCells::state() const {
 }
 
 void WeightCells::load_state(const std::map<std::string, Tensor>& state) {
-  Cells cells = cells_from_tensors(state);
+  TORCH_CHECK(is_kept_, "only cells that are kept have a state to come back to");
+  const Cells cells = cells_from_tensors(state);
   std::map<std::string, Tensor> of_references;
   for (const auto& [name, tensor] : state) {
     if (name.compare(0, kReference.size(), kReference) == 0) {
@@ -185,7 +275,7 @@ void WeightCells::load_state(const std::map<std::string, Tensor>& state) {
     }
   }
   const auto switches = state.find(kSwitches);
-  const bool fits = cells.g_written.sizes() == cells_.g_written.sizes() &&
+  const bool fits = cells.g_written.sizes() == this->cells().g_written.sizes() &&
                     switches_.defined() == (switches != state.end()) &&
                     has_references() == !of_references.empty();
   if (!fits) {
@@ -193,7 +283,10 @@ void WeightCells::load_state(const std::map<std::string, Tensor>& state) {
         "the state of a product does not fit the network (another shape or an incomplete "
         "checkpoint); start the run anew");
   }
-  cells_ = std::move(cells);
+  for_each_piece([&](const Piece& piece) {
+    pieces_[static_cast<std::size_t>(piece.index)] =
+        narrow(cells, kOutputs, piece.first, piece.count);
+  });
   if (switches_.defined()) switches_ = switches->second;
   if (has_references()) references_ = cells_from_tensors(of_references);
 }

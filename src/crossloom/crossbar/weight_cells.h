@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -15,20 +16,24 @@ namespace crossloom {
 /// Values of cells have the shape [S, P, weight shape]; values of lines, the columns that add them
 /// up, [S, L, weight shape], zero where a switch leads a cell's current elsewhere. Reference
 /// columns are one for each group and column tile: values [G T, C_in / G, k, k].
+///
+/// The cells lie in pieces of whole outputs, each with a stream of its own: small enough for the
+/// laws of the device, which go over them many times, to work in the cache, and on all threads.
 class WeightCells {
  public:
   /// Pristine cells; `place` is their stream. `w_max` as for `WeightMapping`. Without
-  /// `Hardware::keeps_cells` only `write`, once, and `made` are for what needs the cells.
+  /// `Hardware::keeps_cells` they are written once and made anew, piece by piece, whenever
+  /// something is asked of them.
   WeightCells(const Hardware& hardware,
               const ProductGeometry& geometry,
               const Tensor& w_max,
               const Rng& place);
 
-  /// These with their cells, which are made and written now where they are not kept.
-  WeightCells made() const;
+  /// All cells as one block.
+  Cells cells() const;
+  /// The cells of reference columns; nothing without these.
+  Cells references() const;
 
-  const Cells& cells() const { return cells_; }
-  const Cells& references() const { return references_; }
   const WeightMapping& mapping() const { return mapping_; }
   bool has_references() const { return mapping_.scheme() == WeightScheme::kOffset; }
 
@@ -49,8 +54,14 @@ class WeightCells {
     Tensor cells;       // [S, P, weight shape]
     Tensor references;  // [G T, C_in / G, k, k], undefined without
   };
+
+  /// What is asked of a block of cells: tensors of its shape, as many for each block.
+  using CellLaw = std::function<std::vector<Tensor>(const Cells&)>;
+
+  /// What `law`, called from several threads at once, says of all cells.
+  std::vector<Values> values(const CellLaw& law) const;
+
   Values conductances(double clock) const;
-  Values read_variances(double clock) const;
   /// Conductances as one read of every cell sees them.
   Values read_conductances(double clock, Rng& rng) const;
 
@@ -73,26 +84,44 @@ class WeightCells {
   void load_state(const std::map<std::string, Tensor>& state);
 
  private:
-  /// The only write to cells that are not kept.
   struct Writing {
     Tensor w;
-    double clock = 0;
+    double clock;
     Rng rng;
   };
 
-  void make();
+  /// Outputs first … first + count - 1.
+  struct Piece {
+    std::int64_t index;
+    std::int64_t first;
+    std::int64_t count;
+    Tensor part(const Tensor& of_all, std::int64_t dim = 0) const {
+      return of_all.narrow(dim, first, count);
+    }
+  };
+
+  std::int64_t num_pieces() const;
+  Piece piece(std::int64_t index) const;
+  template <class Function>
+  void for_each_piece(const Function& function) const;
+  Cells make(const Piece& piece) const;
+  Cells cells_of(const Piece& piece) const;
+  Cells make_references() const;
+  void write(const Piece& piece, const Tensor& mask, const Writing& writing, Cells& cells) const;
+  void write_references(const Writing& writing, Cells& cells) const;
 
   Device device_;
   WeightMapping mapping_;
   Rng place_;
   bool is_kept_;
-  std::optional<Writing> writing_;
-  std::vector<std::int64_t> cell_sizes_;
+  std::vector<std::int64_t> weight_sizes_;
   std::vector<std::int64_t> reference_sizes_;  // only with an offset column
-  Cells cells_;
-  Cells references_;            // only with an offset column
-  Tensor reference_of_output_;  // only with an offset column
-  Tensor switches_;             // [S, weight shape]  int8; only for sign-magnitude
+  std::int64_t cells_per_weight_;
+  std::vector<Cells> pieces_;       // only of cells that are kept
+  Cells references_;                // the same, and only with an offset column
+  std::optional<Writing> writing_;  // only of cells that are not kept
+  Tensor reference_of_output_;      // only with an offset column
+  Tensor switches_;                 // [S, weight shape]  int8; only for sign-magnitude
 };
 
 }  // namespace crossloom

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include <ATen/ATen.h>
 
@@ -24,6 +25,12 @@ struct Cells {
   Tensor window;       // [...]  1      factor on the cell's own g_min and g_max
   std::map<std::string, Tensor> latent;
 };
+
+/// Blocks one after the other along `dim`.
+Cells join(const std::vector<Cells>& blocks, std::int64_t dim);
+
+/// The part of `cells` from `start` on along `dim`, `length` long.
+Cells narrow(const Cells& cells, std::int64_t dim, std::int64_t start, std::int64_t length);
 
 /// Named tensors of `cells`, for checkpoints; `latent` entries get the prefix "latent.".
 std::map<std::string, Tensor> to_tensors(const Cells& cells);

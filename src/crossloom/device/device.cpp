@@ -331,8 +331,8 @@ Tensor Device::conductance(const Cells& cells, double clock) const {
   return with_faults((g + telegraph_.offset(cells.latent, clock)).clamp_min(0), cells);
 }
 
-Tensor Device::read_sigma(const Cells& cells, double clock) const {
-  const Tensor sigma = model_->read_sigma(conductance(cells, clock), elapsed(cells, clock));
+Tensor Device::read_sigma(const Cells& cells, const Tensor& g, double clock) const {
+  const Tensor sigma = model_->read_sigma(g, elapsed(cells, clock));
   return shares(cells.fault, 0) ? read_noise_scale_ * sigma
                                 : read_noise_scale_ * sigma * cells.fault.eq(0);
 }

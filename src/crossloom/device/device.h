@@ -67,7 +67,11 @@ class Device {
   Tensor conductance(const Cells& cells, double clock) const;
 
   /// Standard deviation of one read at the time `clock` [s]: [...], S. Zero for stuck cells.
-  Tensor read_sigma(const Cells& cells, double clock) const;
+  Tensor read_sigma(const Cells& cells, double clock) const {
+    return read_sigma(cells, conductance(cells, clock), clock);
+  }
+  /// The same, `g` being `conductance(cells, clock)`.
+  Tensor read_sigma(const Cells& cells, const Tensor& g, double clock) const;
 
   /// Energy [J] of all writes of `cells` so far, by `energy_set` and `energy_reset`; zero when
   /// neither is given.

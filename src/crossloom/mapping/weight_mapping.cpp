@@ -103,6 +103,12 @@ WeightMapping::WeightMapping(const MappingOptions& options,
   }
 }
 
+WeightMapping WeightMapping::of_outputs(std::int64_t first, std::int64_t count) const {
+  WeightMapping part = *this;
+  if (has_column_scales()) part.w_max_ = w_max_.narrow(0, first, count);
+  return part;
+}
+
 Tensor WeightMapping::weight_step() const {
   if (options_.slice_bits.empty()) return at::zeros_like(w_max_);
   const std::int64_t bits = total_bits(options_) - (scheme() == WeightScheme::kOffset ? 1 : 0);

@@ -67,6 +67,9 @@ class WeightMapping {
   /// `w_max` > 0, [] or one for each output [C]: the weight at the edge of the window.
   WeightMapping(const MappingOptions& options, ConductanceRange range, const Tensor& w_max);
 
+  /// The mapping of the outputs first … first + count - 1.
+  WeightMapping of_outputs(std::int64_t first, std::int64_t count) const;
+
   WeightScheme scheme() const { return options_.scheme; }
   std::int64_t num_slices() const { return static_cast<std::int64_t>(significance_.size()); }
 

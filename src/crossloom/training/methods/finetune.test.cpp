@@ -24,7 +24,7 @@ Hardware harsh() {
   hardware.device = Device("hfox_neurram_wan2022");
   ParamList params;
   hardware.device.describe(params);
-  params.assign({{"iv", "sinh"}, {"iv_curvature", 10}, {"programming_noise_scale", 4}});
+  params.assign({{"iv", "sinh"}, {"iv_curvature", 10}, {"programming_noise_scale", 6}});
   hardware.dac.v_read = 0.2;
   hardware.dac.range = {RangePolicy::kCalibrated, 0.999, 0.02};
   hardware.adc.range = {RangePolicy::kCalibrated, 0.9999, 0.02};
@@ -91,7 +91,7 @@ TEST(Finetune, RepairsWhatTheChipBreaks) {
   const auto on_chips = [&](const Network& network) {
     const at::NoGradGuard no_grad;
     double sum = 0;
-    for (std::uint64_t number = 1; number <= 5; ++number) {
+    for (std::uint64_t number = 1; number <= 20; ++number) {
       Chip chip(network, harsh(), largest_weights(network), 1, number);
       chip.program(network);
       ChipRead read;
@@ -104,7 +104,7 @@ TEST(Finetune, RepairsWhatTheChipBreaks) {
         return chip.forward(network, x, read);
       });
     }
-    return sum / 5;
+    return sum / 20;
   };
   auto method = make_method("finetune", {{"clip_std", 2.0}, {"noise_scale", 1.5}});
   TrainingRun run(*method, setup_for(trained()), dataset, options_for(6));
