@@ -6,21 +6,17 @@
 namespace crossloom {
 namespace {
 
-constexpr std::int64_t kMostSamples = std::int64_t{1} << 18;
-
-/// At most `kMostSamples` of `values` [n].
-Tensor spread_samples(const Tensor& values) {
-  if (values.numel() <= kMostSamples) return values;
-  return values.index_select(0, spread_positions(values.numel(), kMostSamples));
-}
+constexpr std::int64_t kMostSamples = std::int64_t{1} << 16;
 
 /// The size that a share `percentile` of the sizes of `values` does not exceed.
 double percentile_of(double percentile, const Tensor& values) {
-  const Tensor sizes = spread_samples(values.flatten()).abs();
+  const Tensor sizes = spread_samples(values, kMostSamples).abs_();
   const std::int64_t count = sizes.numel();
   const auto rank = static_cast<std::int64_t>(std::ceil(percentile * static_cast<double>(count)));
-  return std::get<0>(sizes.kthvalue(std::min(std::max<std::int64_t>(rank, 1), count)))
-      .item<double>();
+  float* const begin = sizes.data_ptr<float>();
+  float* const found = begin + std::clamp<std::int64_t>(rank, 1, count) - 1;
+  std::nth_element(begin, found, begin + count);
+  return *found;
 }
 
 double largest_of(const Tensor& values) {
@@ -64,12 +60,23 @@ bool moves(const RangeOptions& options, double full_scale, RangeUse use) {
   return false;
 }
 
-Tensor spread_positions(std::int64_t count, std::int64_t most) {
-  if (count <= most) return at::arange(count, at::kLong);
-  const double golden = 0.5 * (std::sqrt(5.0) - 1);
-  const Tensor turns = at::arange(most, at::kDouble) * golden;
-  const Tensor index = ((turns - turns.floor()) * static_cast<double>(count)).to(at::kLong);
-  return index.clamp_max(count - 1);
+Tensor spread_samples(const Tensor& values, std::int64_t most) {
+  constexpr double kGolden = 0.61803398874989485;
+  const Tensor rows =
+      (values.dim() < 2 ? values.reshape({1, -1}) : values.flatten(1)).to(at::kFloat);
+  const auto from = rows.accessor<float, 2>();
+  const std::int64_t count = rows.numel();
+  const std::int64_t columns = rows.size(1);
+  Tensor samples = at::empty({std::min(count, most)}, at::kFloat);
+  auto* const data = samples.data_ptr<float>();
+  for (std::int64_t i = 0; i < samples.numel(); ++i) {
+    const double turns = static_cast<double>(i) * kGolden;
+    const auto spread =
+        static_cast<std::int64_t>((turns - std::floor(turns)) * static_cast<double>(count));
+    const std::int64_t place = count <= most ? i : std::min(spread, count - 1);
+    data[i] = from[place / columns][place % columns];
+  }
+  return samples;
 }
 
 double observe(const RangeOptions& options, const Tensor& values) {

@@ -34,14 +34,17 @@ enum class RangeUse { kFrozen, kTrack, kCalibrate };
 /// moves with `kTrack`; all take over the first values they see (`full_scale` zero).
 bool moves(const RangeOptions& options, double full_scale, RangeUse use);
 
-/// At most `most` positions among `count`, spread evenly and without a period that layouts share:
-/// the multiples of the golden ratio modulo one. All of them when there are no more.
-Tensor spread_positions(std::int64_t count, std::int64_t most);
+/// At most `most` of `values`, spread evenly and without a period that layouts share: at the
+/// multiples of the golden ratio modulo one. All of them when there are no more.
+///
+///   values   [B, ...]
+///   returns  [n]       float32
+Tensor spread_samples(const Tensor& values, std::int64_t most);
 
 /// What a range takes from the `values` of one batch: the largest size, or, calibrated, the size
-/// that a share `percentile` of them does not exceed. That is found among at most 2^18 values
+/// that a share `percentile` of them does not exceed. That is found among at most 2^16 values
 /// spread evenly, so that the share of all values within has a standard error of at most
-/// sqrt(percentile (1 - percentile)) / 512 (2e-5 for a percentile of 0.9999).
+/// sqrt(percentile (1 - percentile)) / 256 (4e-5 for a percentile of 0.9999).
 double observe(const RangeOptions& options, const Tensor& values);
 
 /// The full scale after `observed` was seen, where `moves`. A calibration over several batches

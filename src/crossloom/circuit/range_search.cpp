@@ -33,9 +33,7 @@ void squared_errors(
 }  // namespace
 
 void RangeSearch::add(const Tensor& values, const Tensor& weights) {
-  const Tensor all = values.contiguous().view(-1);
-  const Tensor index = spread_positions(all.numel(), kMostSamples);
-  const Tensor x = all.index_select(0, index).to(at::kFloat);
+  const Tensor x = spread_samples(values, kMostSamples);
   if (candidates_.empty()) {
     const double largest = x.numel() > 0 ? x.abs().max().item<double>() : 0;
     if (!(largest > 0)) return;
@@ -45,8 +43,9 @@ void RangeSearch::add(const Tensor& values, const Tensor& weights) {
     errors_.assign(candidates_.size(), 0);
   }
   const Tensor weight =
-      weights.defined() ? weights.to(at::kFloat).index_select(0, index.remainder(weights.numel()))
-                        : at::ones_like(x);
+      weights.defined()
+          ? spread_samples(weights.to(at::kFloat).expand(values.sizes()), kMostSamples)
+          : at::ones_like(x);
   Tensor error = at::empty_like(x);
   for (std::size_t k = 0; k < candidates_.size(); ++k) {
     const Steps steps = {static_cast<float>(candidates_[k] / highest_),
