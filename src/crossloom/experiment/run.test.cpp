@@ -9,6 +9,7 @@
 #include "crossloom/core/files.h"
 #include "crossloom/core/interrupt.h"
 #include "crossloom/data/dataset_source.h"
+#include "crossloom/experiment/evaluation_run.h"
 #include "crossloom/experiment/run_folder.h"
 #include "crossloom/training/squares_testing.h"
 
@@ -97,6 +98,40 @@ TEST_F(RunExperiment, OneSeedGivesOneSummary) {
   EXPECT_EQ(bytes("a/summary.json"), bytes("b/summary.json"));
   EXPECT_EQ(bytes("a/metrics.jsonl"), bytes("b/metrics.jsonl"));
   EXPECT_EQ(bytes("a/chip.json"), bytes("b/chip.json"));
+}
+
+// The chip file that a run leaves, with the weights beside it, gives `evaluate` the same chips.
+TEST_F(RunExperiment, EvaluateTakesTheChipFileOfARun) {
+  Experiment experiment;
+  experiment.assign({{"experiment", {{"data", "test_squares"}}},
+                     {"device", {{"model", "hfox_neurram_wan2022"}, {"iv", "sinh"}}},
+                     {"dac", {{"range", "calibrated"}, {"range_use", 0.7}}},
+                     {"adc", {{"range", "calibrated"}}},
+                     {"training",
+                      {{"method", "finetune"},
+                       {"epochs", 2},
+                       {"batches_per_epoch", 5},
+                       {"batch_size", 32},
+                       {"training_images", 400},
+                       {"validation_images", 100}}},
+                     {"method", {{"shrink", "learned"}, {"ranges", "learned"}}},
+                     {"transfer", {{"chips", 3}, {"elapsed", {1, 86400}}}}});
+  RunOptions options;
+  options.out = base_ / "a";
+  const Json summary = run_experiment(experiment, options, quiet_);
+  EvaluationRequest request;
+  request.model = experiment.network;
+  request.weights = base_ / "a/weights/finetune.safetensors";
+  request.chip = base_ / "a/chips/finetune.toml";
+  request.data = "test_squares";
+  request.chips = 3;
+  request.times = {1, 86400};
+  const Json evaluation = run_evaluation(request, quiet_);
+  const Json& points = summary["transfer"]["finetune"]["points"];
+  for (std::size_t t = 0; t < 2; ++t) {
+    EXPECT_EQ(points[t]["accuracy"], evaluation["times"][t]["top1"]);
+  }
+  EXPECT_NE(bytes("a/chips/finetune.toml").find("[layer."), std::string::npos);
 }
 
 TEST_F(RunExperiment, StoppedAnywhereItGoesOnToTheSameResult) {

@@ -282,8 +282,8 @@ bool ChipModel::has_ranges() const {
   return true;
 }
 
-double ChipModel::share(std::size_t index) const {
-  return shares_.at(index).item<double>();
+double ChipModel::range_use(std::size_t index) const {
+  return hardware_.dac.range_use * shares_.at(index).item<double>();
 }
 
 double ChipModel::input_range(std::size_t index) const {
