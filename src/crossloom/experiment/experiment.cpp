@@ -95,9 +95,9 @@ void Experiment::validate() const {
   for (const StoredProduct& stored : architecture.products()) {
     tile_product(stored.geometry, chip.hardware.array, chip.hardware.mapping.footprint());
   }
-  if (!is_dataset(data)) {
+  if (!is_training_data(data)) {
     throw ConfigError("unknown data set '" + data + "' (nothing is known under it); use one of: " +
-                      join(dataset_names()) + ", imagenet");
+                      join(dataset_names()) + ", imagenet, squad");
   }
   for (const std::string& baseline : baselines) make_method(baseline);
   if (name.empty() || name.find('/') != std::string::npos || name[0] == '.') {

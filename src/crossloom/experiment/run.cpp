@@ -232,7 +232,7 @@ Json judge(double exact, std::int64_t num_classes, const Json& points) {
   }
   constexpr double kCollapsed = 2;  // times the share of a guess (assumption)
   return {{"exact_accuracy", exact},
-          {"collapsed", best * static_cast<double>(num_classes) < kCollapsed}};
+          {"collapsed", num_classes > 0 && best * static_cast<double>(num_classes) < kCollapsed}};
 }
 
 double exact_accuracy(const Network& network, const Task& task, std::int64_t count) {
@@ -289,10 +289,11 @@ Json run_experiment(Experiment& experiment, const RunOptions& options, Progress&
   const auto start = std::chrono::steady_clock::now();
   // Data that cannot be had are said before anything is written.
   const bool is_finished = fs::exists(options.out / kSummary);
-  const Dataset dataset = is_finished ? Dataset()
-                                      : open_dataset(experiment.data,
-                                                     make_network(experiment.network).input_size(),
-                                                     options.data);
+  const Network architecture = make_network(experiment.network);
+  const TrainingData data = is_finished
+                                ? TrainingData()
+                                : open_training_data(experiment.data, architecture, options.data);
+  const Dataset& dataset = data.dataset;
   const RunFolder folder(options.out, experiment, options.may_resume);
   if (is_finished) {
     progress.say("this run is finished; its results are in " + folder.path().string());
@@ -326,7 +327,7 @@ Json run_experiment(Experiment& experiment, const RunOptions& options, Progress&
     note_time("training " + name, since);
   }
 
-  const ImageTask task(examples_of(dataset.test, dataset.provenance));
+  const Task& task = *data.test;
   for (const Training& training : trainings) {
     if (experiment.variation.chips == 0) break;
     const auto since = std::chrono::steady_clock::now();
@@ -344,9 +345,8 @@ Json run_experiment(Experiment& experiment, const RunOptions& options, Progress&
     note_time("variation " + training.name, since);
   }
 
-  const Network architecture = make_network(experiment.network);
-  const InputBatches calibration = {{architecture.prepare(
-      dataset.train.images.slice(0, 0, experiment.transfer.calibration_images))}};
+  const InputBatches calibration = {architecture.inputs_in(architecture.prepare(
+      dataset.train.images.slice(0, 0, experiment.transfer.calibration_images)))};
   const Transfer transfer = {task, calibration, experiment.transfer};
   Json deployment = {{"current_law", picture_of_current_law(experiment.chip.hardware)}};
   for (const Training& training : trainings) {
@@ -371,8 +371,7 @@ Json run_experiment(Experiment& experiment, const RunOptions& options, Progress&
     note_time("transfer " + training.name, since);
   }
 
-  summary["cost"] = to_json(
-      count_cost(make_network(experiment.network), experiment.chip.hardware, experiment.cost));
+  summary["cost"] = to_json(count_cost(architecture, experiment.chip.hardware, experiment.cost));
   if (deployment.contains("methods")) folder.write_json(kDeployment, deployment);
   folder.write_json(kChip, picture_of_chip(*trainings.front().method));
   folder.write_json("data.json",

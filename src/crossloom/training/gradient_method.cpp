@@ -83,13 +83,21 @@ const Network& GradientMethod::form(Norms norms) const {
 std::vector<Tensor> GradientMethod::forward(const Tensor& x,
                                             const ChangeWeight& change,
                                             Norms norms) const {
-  return with_weights(form(norms), change).forward(std::vector<Tensor>{x});
+  return logits_and_exits(with_weights(form(norms), change).forward(network_->inputs_in(x)));
 }
 
 std::vector<Tensor> GradientMethod::forward_through(const Tensor& x,
                                                     const Network::Products& products,
                                                     Norms norms) const {
-  return form(norms).forward(std::vector<Tensor>{x}, products);
+  return logits_and_exits(form(norms).forward(network_->inputs_in(x), products));
+}
+
+/// The outputs of the network as one, then those of the exits.
+std::vector<Tensor> GradientMethod::logits_and_exits(const std::vector<Tensor>& outputs) const {
+  const auto exits = outputs.begin() + static_cast<std::ptrdiff_t>(network_->outputs().size());
+  std::vector<Tensor> all = {Network::as_one({outputs.begin(), exits})};
+  all.insert(all.end(), exits, outputs.end());
+  return all;
 }
 
 ChangeWeight GradientMethod::noisy(const Pass& pass) const {

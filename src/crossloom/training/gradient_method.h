@@ -98,6 +98,7 @@ class GradientMethod : public TrainingMethod {
 
  private:
   void constrain();
+  std::vector<Tensor> logits_and_exits(const std::vector<Tensor>& outputs) const;
   const Network& form(Norms norms) const;
 
   double clip_std_ = 0;

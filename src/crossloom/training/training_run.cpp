@@ -133,6 +133,10 @@ TrainingRun::TrainingRun(TrainingMethod& method,
                       " (its batch normalisations need the spread within a batch); give "
                       "training.batch_size of 2 or more");
   }
+  if (split_.learned.images.dim() != 4 && options.augmentation.changes()) {
+    throw ConfigError("training.augment_shift or augment_flip for " + dataset.name +
+                      " (tokens cannot be moved as pixels can); leave them out");
+  }
   if (method.needs_all_classes()) require_all_classes(split_.learned, dataset);
   batches_per_epoch_ = options.batches_per_epoch > 0 ? options.batches_per_epoch : most;
   setup.optimiser = options.optimiser;
