@@ -356,7 +356,10 @@ Json run_experiment(Experiment& experiment, const RunOptions& options, Progress&
     const std::vector<std::vector<double>> accuracies =
         transfer_to_chips(training.name, plan, transfer, folder, progress);
     deployment["methods"][training.name] =
-        picture_of_deployment(plan, calibration, experiment.transfer.elapsed.back());
+        picture_of_deployment(plan,
+                              calibration,
+                              experiment.transfer.elapsed.back(),
+                              std::min<std::int64_t>(3, experiment.transfer.chips));
     Json& measured = summary["transfer"][training.name];
     measured = {{"axis", "time_s"}, {"label", "time after programming"}};
     measured["points"] = points_over_time(accuracies, experiment.transfer.elapsed);
