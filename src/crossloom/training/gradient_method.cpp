@@ -41,8 +41,8 @@ void GradientMethod::describe(ParamList& params) {
              clip_std_,
              {0, 100},
              "1",
-             "after each step the weights of a product are cut at this many of their standard "
-             "deviations; 0 = never");
+             "after each step the weights of a product on the chip are cut at this many of their "
+             "standard deviations; 0 = never");
 }
 
 void GradientMethod::start(const TrainingSetup& setup) {
@@ -133,9 +133,12 @@ void GradientMethod::constrain() {
   constrain_own();
   if (clip_std_ == 0) return;
   const at::NoGradGuard no_grad;
-  for (StoredProduct& stored : network_->products()) {
-    const double limit = clip_std_ * stored.weight.std().item<double>();
-    stored.weight.clamp_(-limit, limit);
+  const std::vector<bool> is_analog = setup_->layers.choose(*network_);
+  for (std::size_t i = 0; i < is_analog.size(); ++i) {
+    if (!is_analog[i]) continue;
+    Tensor& weight = network_->products()[i].weight;
+    const double limit = clip_std_ * weight.std().item<double>();
+    weight.clamp_(-limit, limit);
   }
 }
 

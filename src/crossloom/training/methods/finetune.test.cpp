@@ -153,6 +153,26 @@ TEST(Finetune, WithoutTheChipItIsPlainTraining) {
   }
 }
 
+TEST(Finetune, ClipsWhatIsOnTheChip) {
+  const Dataset dataset = squares();
+  auto method = make_method("finetune", {{"clip_std", 1.5}});
+  TrainingSetup setup = setup_for(trained());
+  setup.layers.digital = {"@last"};
+  TrainingRun run(*method, setup, dataset, options_for(1));
+  while (!run.is_finished()) run.advance();
+  const Network result = run.result();
+  for (std::size_t i = 0; i < result.products().size(); ++i) {
+    const Tensor& weight = result.products()[i].weight;
+    const double share = (weight.abs().max() / weight.std()).item<double>();
+    // A cut makes the spread itself smaller, so that the largest is a little above.
+    if (i + 1 < result.products().size()) {
+      EXPECT_LT(share, 1.5 * 1.3) << i;
+    } else {
+      EXPECT_GT(share, 2) << i;
+    }
+  }
+}
+
 TEST(Finetune, PlacesWhatItLearnedOfTheHardware) {
   const Dataset dataset = squares();
   auto method = make_method("finetune", {{"shrink", "learned"}, {"ranges", "learned"}});
