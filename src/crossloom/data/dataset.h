@@ -11,18 +11,18 @@ namespace crossloom {
 
 using at::Tensor;
 
-/// Images with their class labels.
+/// Images with their class labels; or windows of text with the positions of answers in them.
 struct Split {
-  Tensor images;  // [N, C, H, W]  uint8  grey levels
-  Tensor labels;  // [N]           int64  class index
+  Tensor images;  // [N, C, H, W]  uint8  grey levels;  [N, inputs, L]  int64  tokens
+  Tensor labels;  // [N]           int64  class index;  [N, 2]  int64  first and last token
 };
 
 /// A named set of labelled images.
 struct Dataset {
   std::string name;
-  std::string provenance;     // where the files came from, or how they were made
-  bool is_synthetic = false;  // generated here: results say nothing about the real data
-  std::int64_t num_classes = 0;
+  std::string provenance;        // where the files came from, or how they were made
+  bool is_synthetic = false;     // generated here: results say nothing about the real data
+  std::int64_t num_classes = 0;  // 0: windows of text
   Split train;
   Split test;
 };

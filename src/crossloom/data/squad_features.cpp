@@ -163,6 +163,31 @@ SquadFeatures make_squad_features(const SquadDataset& dataset,
   return features;
 }
 
+Tensor answer_positions(const SquadDataset& dataset, const SquadFeatures& features) {
+  const auto count = static_cast<std::int64_t>(features.windows.size());
+  const Tensor positions = at::zeros({count, 2}, at::kLong);
+  auto entries = positions.accessor<std::int64_t, 2>();
+  for (std::int64_t i = 0; i < count; ++i) {
+    const SquadWindow& window = features.windows[static_cast<std::size_t>(i)];
+    const SquadQuestion& question = dataset.questions.at(window.question);
+    if (question.answers.empty() || question.answers[0].empty() || window.context.empty()) continue;
+    const std::size_t begin = dataset.contexts[question.context].find(question.answers[0]);
+    const std::size_t end = begin + question.answers[0].size();
+    if (begin == std::string::npos || begin < window.context.front().begin ||
+        end > window.context.back().end) {
+      continue;
+    }
+    const auto first = std::find_if(window.context.begin(),
+                                    window.context.end(),
+                                    [&](const TextRange& token) { return token.end > begin; });
+    const auto behind = std::find_if(
+        first, window.context.end(), [&](const TextRange& token) { return token.begin >= end; });
+    entries[i][0] = window.first_token + (first - window.context.begin());
+    entries[i][1] = window.first_token + (behind - window.context.begin()) - 1;
+  }
+  return positions;
+}
+
 SquadPredictions choose_answers(const SquadDataset& dataset,
                                 const SquadFeatures& features,
                                 const Tensor& start_logits,

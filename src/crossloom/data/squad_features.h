@@ -40,6 +40,11 @@ SquadFeatures make_squad_features(const SquadDataset& dataset,
                                   const WordPiece& tokenizer,
                                   const SquadWindowOptions& options);
 
+/// Where the first accepted answer to each question stands in its window: [F, 2], int64, its first
+/// and last token; [CLS], 0, where there is none or the window does not hold all of it. It is taken
+/// to be the first such text of the paragraph.
+Tensor answer_positions(const SquadDataset& dataset, const SquadFeatures& features);
+
 /// How an answer is chosen.
 struct SquadAnswerOptions {
   std::int64_t n_best = 20;             // starts and ends that are tried in each window

@@ -49,6 +49,25 @@ TEST(SquadFeatures, LongContextsTakeSeveralWindows) {
   EXPECT_EQ(row(features.input_ids, 2), (Ids{2, 27, 28, 29, 3, 8, 9, 10, 3, 0}));
 }
 
+TEST(SquadFeatures, AnswersStandWhereTheirWindowHasThem) {
+  const SquadDataset squad = squad_of("a b c d e f g", {"d e"});
+  // Windows of a b c d, c d e f and e f g: the second alone has all of the answer.
+  const SquadFeatures features = make_squad_features(squad, letters(), {10, 2, 3});
+  const Tensor positions = answer_positions(squad, features);
+  EXPECT_TRUE(positions.equal(at::tensor({0, 0, 6, 7, 0, 0}, at::kLong).view({3, 2})));
+  // Logits of these positions are read back as the answer.
+  Tensor starts = at::zeros(features.input_ids.sizes());
+  Tensor ends = at::zeros(features.input_ids.sizes());
+  starts[1][positions[1][0]] = ends[1][positions[1][1]] = 9;
+  EXPECT_EQ(choose_answers(squad, features, starts, ends, {}).at("id"), "d e");
+  const SquadDataset none = squad_of("a b c", {});
+  EXPECT_EQ(answer_positions(none, make_squad_features(none, letters(), {10, 2, 3}))
+                .abs()
+                .sum()
+                .item<std::int64_t>(),
+            0);
+}
+
 TEST(SquadFeatures, LongQuestionsAreCut) {
   const SquadFeatures features = make_squad_features(squad_of("a", {"a"}), letters(), {10, 2, 2});
   EXPECT_EQ(row(features.input_ids, 0), (Ids{2, 27, 28, 3, 4, 3, 0, 0, 0, 0}));

@@ -192,41 +192,51 @@ std::map<std::size_t, std::int64_t> writes_so_far(const Chip& chip) {
 
 std::vector<LayerQuality> layer_quality(const ChipPlan& plan,
                                         const InputBatches& calibration,
-                                        double time) {
+                                        const QualityOptions& options) {
   const at::NoGradGuard no_grad;
-  ReadyChip ready(plan, calibration, 1);
-  ready.age_to(time);
   const Network exact = mapped_network(plan.network, plan.calibration);
-  const std::map<std::size_t, std::int64_t> writes_before = writes_so_far(ready.chip);
+  InputBatches inputs = one_by_one(calibration);
+  if (options.examples > 0 && options.examples < static_cast<std::int64_t>(inputs.size())) {
+    inputs.resize(static_cast<std::size_t>(options.examples));
+  }
   QualityProbe probe;
-  ChipRead read;
-  for (const std::vector<Tensor>& inputs : one_by_one(calibration)) {
-    probe.keep_exact(exact, inputs, ready.chip.computed());
-    ready.chip.forward(
-        ready.network,
-        inputs,
-        read,
-        [&](std::size_t index, const Tensor& x, const Tensor& y) {
-          const StoredProduct& stored = exact.products()[index];
-          probe.compare(
-              exact.product_node(index), y, digital_product(x, stored.weight, stored.geometry));
-        },
-        [&](std::size_t node, const Tensor& a, const Tensor& b, const Tensor& y) {
-          probe.compare(node, y, at::matmul(a, b));
-        });
-    read.first_image += inputs.at(0).size(0);
+  std::vector<LayerQuality> computed;  // products of two activations, on the last chip
+  for (std::int64_t number = 1; number <= options.chips; ++number) {
+    ReadyChip ready(plan, calibration, number);
+    ready.age_to(options.time);
+    const std::map<std::size_t, std::int64_t> writes_before = writes_so_far(ready.chip);
+    ChipRead read;
+    for (const std::vector<Tensor>& input : inputs) {
+      throw_if_interrupted();
+      probe.keep_exact(exact, input, ready.chip.computed());
+      ready.chip.forward(
+          ready.network,
+          input,
+          read,
+          [&](std::size_t index, const Tensor& x, const Tensor& y) {
+            const StoredProduct& stored = exact.products()[index];
+            probe.compare(
+                exact.product_node(index), y, digital_product(x, stored.weight, stored.geometry));
+          },
+          [&](std::size_t node, const Tensor& a, const Tensor& b, const Tensor& y) {
+            probe.compare(node, y, at::matmul(a, b));
+          });
+      ++read.first_image;
+    }
+    computed.clear();
+    for (const auto& [node, product] : ready.chip.computed()) {
+      LayerQuality layer = probe.result(node, exact.nodes()[node].name);
+      layer.cells = product.num_cells();
+      layer.writes = static_cast<double>(product.writes() - writes_before.at(node)) /
+                     static_cast<double>(inputs.size());
+      computed.push_back(layer);
+    }
   }
   std::vector<LayerQuality> layers;
   for (std::size_t i = 0; i < exact.products().size(); ++i) {
     layers.push_back(probe.result(exact.product_node(i), exact.product_name(i)));
   }
-  for (const auto& [node, product] : ready.chip.computed()) {
-    LayerQuality layer = probe.result(node, exact.nodes()[node].name);
-    layer.cells = product.num_cells();
-    layer.writes = static_cast<double>(product.writes() - writes_before.at(node)) /
-                   static_cast<double>(read.first_image);
-    layers.push_back(layer);
-  }
+  layers.insert(layers.end(), computed.begin(), computed.end());
   return layers;
 }
 

@@ -66,10 +66,17 @@ void test_chip(const ChipPlan& plan,
                const std::vector<double>& done,
                const std::function<void(const ChipResult&)>& report);
 
-/// Signal to noise of all products on chip 1, those of two activations after the others, `time` [s]
-/// after programming, for the inputs of `calibration`.
+/// When, and on how many chips and inputs, products are looked at.
+struct QualityOptions {
+  double time = 0;            // [s] after programming
+  std::int64_t chips = 1;     // from chip 1 on; powers are summed over them
+  std::int64_t examples = 0;  // first inputs of the calibration; 0: all
+};
+
+/// Signal to noise of all products, those of two activations after the others, for inputs of
+/// `calibration`.
 std::vector<LayerQuality> layer_quality(const ChipPlan& plan,
                                         const InputBatches& calibration,
-                                        double time);
+                                        const QualityOptions& options);
 
 }  // namespace crossloom

@@ -77,10 +77,26 @@ TEST(TestChip, PerfectChipAgreesWithTheExactNetwork) {
   ASSERT_EQ(results.size(), 2U);
   const Score exact = task.score(exact_outputs(plan.network, task, 5, 0));
   for (const ChipResult& result : results) EXPECT_EQ(result.predictions, exact.predictions);
-  for (const LayerQuality& layer : layer_quality(plan, {{task.images()}}, 0)) {
+  for (const LayerQuality& layer : layer_quality(plan, {{task.images()}}, {})) {
     EXPECT_GT(layer.own, 100) << layer.name;
     EXPECT_GT(layer.total, 80) << layer.name;
   }
+}
+
+TEST(LayerQualityOfChips, IsTheMeanOfTheirErrors) {
+  const OwnLabels task({3, 32, 32});
+  Hardware hardware;
+  hardware.device = Device("hfox_neurram_wan2022");
+  const ChipPlan plan = make_plan(make_resnet(), hardware);
+  const auto noise_of = [&](std::int64_t chips) {
+    return std::pow(10, -layer_quality(plan, {{task.images()}}, {0, chips, 2})[0].own / 10);
+  };
+  const double one = noise_of(1);
+  const double two = noise_of(2);
+  EXPECT_NE(one, two);
+  // The second chip alone: twice the mean without the first, of about the same size.
+  EXPECT_GT(2 * two - one, one / 3);
+  EXPECT_LT(2 * two - one, one * 3);
 }
 
 TEST(TestChip, ResultsDoNotDependOnTheBatchSizeNorOnTimesDoneBefore) {
@@ -147,7 +163,7 @@ TEST(TestChip, AttentionOnPerfectCrossbarsAgreesWithTheExactNetwork) {
   const Tensor inputs = task.images().slice(0, 0, 2);
   test_chip(plan, task, {{inputs}}, options, 1, {}, [&](const auto& r) { results.push_back(r); });
   EXPECT_EQ(results.at(0).predictions, task.score({network.forward(inputs)}).predictions);
-  const std::vector<LayerQuality> layers = layer_quality(plan, {{inputs}}, 0);
+  const std::vector<LayerQuality> layers = layer_quality(plan, {{inputs}}, {});
   ASSERT_EQ(layers.size(), network.products().size() + 9);
   for (const LayerQuality& layer : layers) EXPECT_GT(layer.own, 80) << layer.name;
   // Four heads of 32 x 256 scores: one cell of each pair is written for each example.
@@ -169,7 +185,7 @@ double error_of_ranges(std::int64_t bits, const RangeOptions& range) {
   InputBatches batches;
   for (std::int64_t i = 0; i < 12; i += 4) batches.push_back({task.images().slice(0, i, i + 4)});
   double noise = 0;
-  for (const LayerQuality& layer : layer_quality(plan, batches, 0)) {
+  for (const LayerQuality& layer : layer_quality(plan, batches, {})) {
     noise += std::pow(10, -layer.own / 10);
   }
   return noise;

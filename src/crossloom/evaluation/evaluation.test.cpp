@@ -121,6 +121,17 @@ Dataset make_dataset() {
   return dataset;
 }
 
+double accuracy_on_chip(const Network& network,
+                        const Hardware& hardware,
+                        const Dataset& dataset,
+                        std::int64_t number) {
+  const ChipPlan plan{
+      network, place_by_rule(network, hardware, {}, largest_weights(network)), {}, 1, {}};
+  const ImageTask task(examples_of(dataset.test, ""));
+  const InputBatches calibration = {{network.prepare(dataset.train.images.slice(0, 0, 256))}};
+  return test_on_fresh_chip(plan, task, calibration, {}, number).at(0);
+}
+
 TEST(Transfer, ToAnIdealChipKeepsTheAccuracy) {
   const Dataset dataset = make_dataset();
   Network network = make_network("lenet_wu2023");
@@ -130,9 +141,7 @@ TEST(Transfer, ToAnIdealChipKeepsTheAccuracy) {
   hardware.adc.bits = 0;
   const double digital = accuracy(
       network, dataset.test, 0, [&](const Tensor& x, std::int64_t) { return network.forward(x); });
-  const Transfer transfer{
-      network, place_by_rule(network, hardware, {}, largest_weights(network)), {}, 1};
-  EXPECT_NEAR(test_on_fresh_chip(transfer, dataset, 1).at(0), digital, 1.5 / 300);
+  EXPECT_NEAR(accuracy_on_chip(network, hardware, dataset, 1), digital, 1.5 / 300);
 }
 
 TEST(Transfer, ChipsDifferAndRepeat) {
@@ -142,13 +151,11 @@ TEST(Transfer, ChipsDifferAndRepeat) {
   Hardware hardware;
   hardware.device = Device("bulk_switching_wu2023");
   hardware.adc.range.policy = RangePolicy::kTracked;
-  const Transfer transfer{
-      network, place_by_rule(network, hardware, {}, largest_weights(network)), {}, 1};
-  const double first = test_on_fresh_chip(transfer, dataset, 1).at(0);
-  EXPECT_EQ(test_on_fresh_chip(transfer, dataset, 1).at(0), first);
+  const double first = accuracy_on_chip(network, hardware, dataset, 1);
+  EXPECT_EQ(accuracy_on_chip(network, hardware, dataset, 1), first);
   bool differs = false;
   for (std::int64_t chip = 2; chip < 6; ++chip) {
-    differs = differs || test_on_fresh_chip(transfer, dataset, chip).at(0) != first;
+    differs = differs || accuracy_on_chip(network, hardware, dataset, chip) != first;
   }
   EXPECT_TRUE(differs);
 }

@@ -95,11 +95,13 @@ TEST_F(FinetuneClaims, ClipAndInjectionRepairAChipOfTwiceTheErrors) {
     TransferOptions options;
     options.elapsed = {86400};
     options.test_images = 5000;
-    const Transfer transfer{
-        network, place_by_rule(network, chip, {}, largest_weights(network)), options, 1};
+    const ChipPlan plan{
+        network, place_by_rule(network, chip, {}, largest_weights(network)), {}, 1, {}};
+    const ImageTask task(examples_of(dataset_.test, dataset_.provenance));
+    const InputBatches calibration = {{network.prepare(dataset_.train.images.slice(0, 0, 256))}};
     std::vector<double> accuracies;
     for (std::int64_t number = 1; number <= 10; ++number) {
-      accuracies.push_back(test_on_fresh_chip(transfer, dataset_, number)[0]);
+      accuracies.push_back(test_on_fresh_chip(plan, task, calibration, options, number)[0]);
     }
     return summarise(accuracies);
   };

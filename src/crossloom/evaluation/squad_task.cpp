@@ -71,16 +71,25 @@ SquadFiles find_squad(const std::string& data, const DataOptions& options) {
     throw ConfigError("no vocabulary beside " + files.questions.string() +
                       " (text cannot be split without it); put the network's vocab.txt there");
   }
+  files.training = first_file(files.questions.parent_path(), "train", ".json");
   return files;
 }
 
-SquadTask::SquadTask(const SquadFiles& files, const Network& network)
+bool is_squad(const std::string& data) {
+  return data == "squad" || data.rfind("squad:", 0) == 0;
+}
+
+SquadTask::SquadTask(const SquadFiles& files, const Network& network, Part part)
     : path_(files.questions), dataset_(read_squad(files.questions)) {
   if (network.outputs().size() != 2 || network.input_size().size() != 1) {
     throw ConfigError("the network " + network.name() +
                       " does not answer questions (it needs token inputs and two outputs, starts "
                       "and ends); use for example bert_tiny_squad");
   }
+  std::vector<SquadQuestion>& questions = dataset_.questions;
+  const auto middle = questions.begin() + static_cast<std::ptrdiff_t>(questions.size() / 2);
+  if (part == Part::kFirstHalf) questions.erase(middle, questions.end());
+  if (part == Part::kSecondHalf) questions.erase(questions.begin(), middle);
   SquadWindowOptions options;
   options.max_seq_length = network.input_size()[0];
   features_ = make_squad_features(dataset_, WordPiece::read(files.vocabulary), options);
@@ -108,6 +117,14 @@ void SquadTask::for_each_batch(const Network& network,
     }
     use(first, inputs);
   }
+}
+
+Split SquadTask::windows(const Network& network) const {
+  std::vector<Tensor> inputs;
+  for (const NetworkInput& input : network.inputs()) {
+    inputs.push_back(input_named(features_, input.name));
+  }
+  return {at::stack(inputs, 1), answer_positions(dataset_, features_)};
 }
 
 Score SquadTask::score(const std::vector<Tensor>& outputs) const {

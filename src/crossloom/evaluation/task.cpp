@@ -46,19 +46,61 @@ double agreement(const std::vector<std::string>& predictions,
   return static_cast<double>(same) / static_cast<double>(predictions.size());
 }
 
+namespace {
+
+void require_images(const Network& network) {
+  if (network.input_size().size() == 3) return;
+  throw ConfigError("the network " + network.name() +
+                    " does not take images (its inputs are tokens); give the data squad");
+}
+
+TrainingData open_squad_training(const std::string& data,
+                                 const Network& network,
+                                 const DataOptions& options) {
+  using Part = SquadTask::Part;
+  const SquadFiles files = find_squad(data, options);
+  const bool has_training = !files.training.empty();
+  auto test =
+      std::make_unique<SquadTask>(files, network, has_training ? Part::kAll : Part::kFirstHalf);
+  SquadFiles others = files;
+  if (has_training) others.questions = files.training;
+  const SquadTask learned(others, network, has_training ? Part::kAll : Part::kSecondHalf);
+  TrainingData all;
+  all.dataset.name = "squad";
+  all.dataset.provenance = learned.provenance() + "; tested on " + test->provenance();
+  all.dataset.train = learned.windows(network);
+  all.dataset.test = test->windows(network);
+  all.test = std::move(test);
+  return all;
+}
+
+}  // namespace
+
 std::unique_ptr<Task> open_task(const std::string& data,
                                 TaskPart part,
                                 const Network& network,
                                 const DataOptions& options) {
-  if (data == "squad" || data.rfind("squad:", 0) == 0) {
+  if (is_squad(data)) {
     return std::make_unique<SquadTask>(find_squad(data, options), network);
   }
-  if (network.input_size().size() != 3) {
-    throw ConfigError("the network " + network.name() +
-                      " does not take images (its inputs are tokens); give --data squad");
-  }
+  require_images(network);
   const Subset subset = part == TaskPart::kTest ? Subset::kTest : Subset::kTrain;
   return std::make_unique<ImageTask>(open_examples(data, subset, network.input_size(), options));
+}
+
+bool is_training_data(const std::string& data) {
+  return is_squad(data) || is_dataset(data);
+}
+
+TrainingData open_training_data(const std::string& data,
+                                const Network& network,
+                                const DataOptions& options) {
+  if (is_squad(data)) return open_squad_training(data, network, options);
+  require_images(network);
+  TrainingData all;
+  all.dataset = open_dataset(data, network.input_size(), options);
+  all.test = std::make_unique<ImageTask>(examples_of(all.dataset.test, all.dataset.provenance));
+  return all;
 }
 
 }  // namespace crossloom

@@ -67,6 +67,21 @@ std::unique_ptr<Task> open_task(const std::string& data,
                                 const Network& network,
                                 const DataOptions& options);
 
+/// What a network is trained with, and how it is tested.
+struct TrainingData {
+  Dataset dataset;
+  std::unique_ptr<Task> test;
+};
+
+/// The same `data` for training, all in memory. Questions are learned from train*.json beside those
+/// for tests; without such a file from the second half of these, and only the first is for tests.
+TrainingData open_training_data(const std::string& data,
+                                const Network& network,
+                                const DataOptions& options);
+
+/// Whether `open_training_data` knows the name in `data`.
+bool is_training_data(const std::string& data);
+
 /// Share of `predictions` that are those of `reference`.
 double agreement(const std::vector<std::string>& predictions,
                  const std::vector<std::string>& reference);

@@ -1,7 +1,5 @@
 #include "crossloom/evaluation/transfer.h"
 
-#include "crossloom/evaluation/evaluate.h"
-
 namespace crossloom {
 
 void TransferOptions::describe(ParamList& params) {
@@ -17,32 +15,17 @@ void TransferOptions::describe(ParamList& params) {
   params.add("elapsed", elapsed, {0, 1e10}, "s", "times from programming to the tests");
 }
 
-ChipPlan plan_of(const Transfer& transfer) {
-  ChipPlan plan{transfer.network, transfer.placements, {}, transfer.seed, {}};
-  // What was trained is mapped as it is.
-  plan.calibration.batch_norm = CalibrationOptions::BatchNorm::kKept;
-  return plan;
-}
-
-InputBatches calibration_of(const Transfer& transfer, const Dataset& dataset) {
-  const std::int64_t count =
-      std::min(transfer.options.calibration_images, dataset.train.images.size(0));
-  return {{transfer.network.prepare(dataset.train.images.slice(0, 0, count))}};
-}
-
-std::vector<double> test_on_fresh_chip(const Transfer& transfer,
-                                       const Dataset& dataset,
+std::vector<double> test_on_fresh_chip(const ChipPlan& plan,
+                                       const Task& task,
+                                       const InputBatches& calibration,
+                                       const TransferOptions& options,
                                        std::int64_t number) {
-  const ImageTask task(examples_of(dataset.test, dataset.provenance));
-  TestOptions options;
-  options.times = transfer.options.elapsed;
-  options.count = transfer.options.test_images;
-  options.batch_size = 250;
   std::vector<double> accuracies;
-  test_chip(plan_of(transfer),
+  constexpr std::int64_t kBatch = 250;
+  test_chip(plan,
             task,
-            calibration_of(transfer, dataset),
-            options,
+            calibration,
+            {options.elapsed, options.test_images, kBatch},
             number,
             {},
             [&](const ChipResult& result) { accuracies.push_back(result.figures.at(0).second); });

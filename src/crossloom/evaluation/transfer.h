@@ -1,6 +1,5 @@
 #pragma once
 
-#include "crossloom/data/dataset.h"
 #include "crossloom/evaluation/evaluate.h"
 
 namespace crossloom {
@@ -15,23 +14,12 @@ struct TransferOptions {
   void describe(ParamList& params);
 };
 
-/// A trained network and how it is put on chips.
-struct Transfer {
-  Network network;
-  std::vector<Placement> placements;  // of its products
-  TransferOptions options;
-  std::uint64_t seed = 0;
-};
-
-/// The chips of `transfer`, with inputs that set the ranges of their converters.
-ChipPlan plan_of(const Transfer& transfer);
-InputBatches calibration_of(const Transfer& transfer, const Dataset& dataset);
-
-/// Accuracies of the network on fresh chip `number` (from 1 on; 0 is the chip that learned) at each
-/// time, by `test_chip`: the ranges of its converters are set with the first images of the training
-/// set.
-std::vector<double> test_on_fresh_chip(const Transfer& transfer,
-                                       const Dataset& dataset,
+/// Accuracies of the network of `plan` on fresh chip `number` (from 1 on; 0 is the chip that
+/// learned) at each time of `options`, by `test_chip`.
+std::vector<double> test_on_fresh_chip(const ChipPlan& plan,
+                                       const Task& task,
+                                       const InputBatches& calibration,
+                                       const TransferOptions& options,
                                        std::int64_t number);
 
 }  // namespace crossloom

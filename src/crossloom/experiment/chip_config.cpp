@@ -75,6 +75,20 @@ void assign_sections(const Json& values,
   }
 }
 
+std::string sections_as_toml(const std::function<void(const VisitSection&)>& for_each_section) {
+  std::string text;
+  for_each_section([&](const std::string& section, ParamList& params) {
+    text += (text.empty() ? "[" : "\n[") + section + "]\n";
+    for (const Param& param : params.all()) {
+      const std::string unit =
+          param.unit.empty() || param.unit == "1" ? "" : " [" + param.unit + "]";
+      text +=
+          "# " + param.doc + unit + "\n" + param.name + " = " + to_toml_value(param.get()) + "\n";
+    }
+  });
+  return text;
+}
+
 Json with_overrides(Json values, const std::vector<std::string>& overrides) {
   for (const std::string& text : overrides) {
     const auto dot = text.find('.');
@@ -188,6 +202,23 @@ std::vector<ComputedPlacement> ChipConfig::place_computed(const Network& network
     placements.push_back({node, make_hardware(values).hardware});
   }
   return placements;
+}
+
+std::string to_toml(ChipConfig& chip) {
+  std::string text =
+      sections_as_toml([&](const VisitSection& visit) { chip.for_each_section(visit); });
+  const Json values = chip.values();
+  if (!values.contains("layer")) return text;
+  for (const auto& [pattern, tables] : values.at("layer").items()) {
+    for (const auto& [table, keys] : tables.items()) {
+      text += "\n[layer." + Json(pattern).dump() + "." + table + "]\n";
+      for (const auto& [key, value] : keys.items()) {
+        text += key;
+        text += " = " + to_toml_value(value) + "\n";
+      }
+    }
+  }
+  return text;
 }
 
 ChipConfig load_chip_config(const std::filesystem::path& path,

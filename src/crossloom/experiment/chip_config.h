@@ -59,6 +59,9 @@ class ChipConfig {
   Json own_ = Json::object();  // pattern -> tables that win over the base
 };
 
+/// A chip file of all values of `chip`, with unit and doc line of each.
+std::string to_toml(ChipConfig& chip);
+
 /// Reads a chip file; `overrides` are texts "section.key=value" that win over it.
 ChipConfig load_chip_config(const std::filesystem::path& path,
                             const std::vector<std::string>& overrides);
@@ -73,6 +76,9 @@ Json with_chip_file(Json values, const std::filesystem::path& folder);
 /// that no section takes.
 void assign_sections(const Json& values,
                      const std::function<void(const VisitSection&)>& for_each_section);
+
+/// All tables that `for_each_section` has as TOML, with unit and doc line of each value.
+std::string sections_as_toml(const std::function<void(const VisitSection&)>& for_each_section);
 
 /// The value under `section`.`key`, or `fallback`; throws `ConfigError` when it is no text.
 std::string text_at(const Json& values,

@@ -6,6 +6,7 @@ namespace crossloom {
 namespace {
 
 constexpr std::int64_t kBins = 50;
+constexpr std::int64_t kExamples = 16;  // on which products are looked at
 
 Json as_json(const Tensor& counts, double low, double high) {
   Json edges = Json::array();
@@ -23,7 +24,10 @@ Tensor count(const Tensor& values, double low, double high) {
 
 }  // namespace
 
-Json picture_of_deployment(const ChipPlan& plan, const InputBatches& calibration, double time) {
+Json picture_of_deployment(const ChipPlan& plan,
+                           const InputBatches& calibration,
+                           double time,
+                           std::int64_t chips) {
   Tensor weights = at::zeros({kBins}, at::kDouble);
   Tensor conductances = at::zeros({kBins}, at::kDouble);
   double g_max = 0;
@@ -44,13 +48,14 @@ Json picture_of_deployment(const ChipPlan& plan, const InputBatches& calibration
     conductances += count(mapping.to_conductances(w) * 1e6, 0, g_max);
   }
   Json layers = Json::array();
-  for (const LayerQuality& layer : layer_quality(plan, calibration, time)) {
+  for (const LayerQuality& layer : layer_quality(plan, calibration, {time, chips, kExamples})) {
     layers.push_back(
         {{"name", layer.name}, {"own_snr_dB", layer.own}, {"total_snr_dB", layer.total}});
   }
   return {{"weights", as_json(weights, -1, 1)},
           {"conductances", as_json(conductances, 0, g_max)},
           {"time_s", time},
+          {"chips", chips},
           {"layers", layers}};
 }
 

@@ -185,7 +185,7 @@ Json run_evaluation(const EvaluationRequest& request, Progress& progress) {
     }
     summary["chips"] = request.chips;
     summary["times"] = summarise_chips(results.lines(), times);
-    add_layers(summary, layer_quality(plan, calibration, times.front()));
+    add_layers(summary, layer_quality(plan, calibration, {times.front(), 1, 0}));
   }
   if (!request.out.empty()) write_file(request.out / kSummary, to_text(summary, 2) + "\n");
   return summary;

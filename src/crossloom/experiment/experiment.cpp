@@ -95,15 +95,29 @@ void Experiment::validate() const {
   for (const StoredProduct& stored : architecture.products()) {
     tile_product(stored.geometry, chip.hardware.array, chip.hardware.mapping.footprint());
   }
-  if (!is_dataset(data)) {
+  if (!is_training_data(data)) {
     throw ConfigError("unknown data set '" + data + "' (nothing is known under it); use one of: " +
-                      join(dataset_names()) + ", imagenet");
+                      join(dataset_names()) + ", imagenet, squad");
   }
   for (const std::string& baseline : baselines) make_method(baseline);
   if (name.empty() || name.find('/') != std::string::npos || name[0] == '.') {
     throw ConfigError("invalid experiment.name = '" + name +
                       "' (it becomes the name of a folder); give letters, digits, - and _");
   }
+}
+
+ChipConfig Experiment::chip_file(const Json& own_hardware) {
+  Json values = Json::object();
+  chip.for_each_section(
+      [&](const std::string& name, ParamList& params) { values[name] = params.values(); });
+  values["layers"] = {{"analog", layers.analog}, {"digital", layers.digital}};
+  values["calibration"] = {{"examples", transfer.calibration_images},
+                           {"batch_size", transfer.calibration_images},
+                           {"batch_norm", "kept"}};  // what was trained is mapped as it is
+  if (!own_hardware.empty()) values["layer"] = own_hardware;
+  ChipConfig config;
+  config.assign(values);
+  return config;
 }
 
 Json Experiment::values() {
@@ -126,17 +140,7 @@ Experiment load_experiment(const std::filesystem::path& path,
 }
 
 std::string to_toml(Experiment& experiment) {
-  std::string text;
-  experiment.for_each_section([&](const std::string& section, ParamList& params) {
-    text += (text.empty() ? "[" : "\n[") + section + "]\n";
-    for (const Param& param : params.all()) {
-      const std::string unit =
-          param.unit.empty() || param.unit == "1" ? "" : " [" + param.unit + "]";
-      text +=
-          "# " + param.doc + unit + "\n" + param.name + " = " + to_toml_value(param.get()) + "\n";
-    }
-  });
-  return text;
+  return sections_as_toml([&](const VisitSection& visit) { experiment.for_each_section(visit); });
 }
 
 namespace {

@@ -49,6 +49,10 @@ class Experiment {
   /// A new method `method_name`, or baseline, with the values of [method] that it declares.
   std::unique_ptr<TrainingMethod> make_method(const std::string& which) const;
 
+  /// The chip that trained networks are put on, as `crossloom evaluate` takes it; `own_hardware` is
+  /// that of some products, as [layer] of a chip file has it.
+  ChipConfig chip_file(const Json& own_hardware);
+
   /// Calls `visit` with the name and the parameters of each table, in the order of the file.
   void for_each_section(const VisitSection& visit);
 

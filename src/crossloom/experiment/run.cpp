@@ -73,7 +73,7 @@ void save(const RunFolder& folder, const Training& training) {
 
 /// Trains `name` to its end, from its checkpoint when there is one.
 Training train(const std::string& name,
-               const Experiment& experiment,
+               Experiment& experiment,
                const Dataset& dataset,
                const RunFolder& folder,
                const DataOptions& data,
@@ -115,27 +115,39 @@ Training train(const std::string& name,
   }
   write_safetensors(folder.weights(name),
                     {training.run->result().weights(), {{"network", experiment.network}}});
+  // Windows that are not those of the weights are known to this run alone.
+  if (training.method->windows().empty()) {
+    ChipConfig chip = experiment.chip_file(training.run->learned_hardware());
+    write_file(folder.chip(name), to_toml(chip));
+  }
   return training;
 }
 
 /// What `training` learned, as it is put on fresh chips.
-Transfer make_transfer(const Training& training, const Experiment& experiment) {
+ChipPlan plan_of(const Training& training, Experiment& experiment) {
+  const ChipConfig chip = experiment.chip_file(training.run->learned_hardware());
   const Network network = training.run->result();
-  const Hardware& hardware = experiment.chip.hardware;
+  ChipPlan plan{network,
+                chip.place(network),
+                chip.calibration,
+                static_cast<std::uint64_t>(experiment.seed),
+                {}};
   const std::vector<Tensor> windows = training.method->windows();
-  std::vector<Placement> placements =
-      place_by_rule(network,
-                    hardware,
-                    experiment.layers,
-                    windows.empty() ? largest_weights(network, hardware.mapping.scale) : windows);
-  training.method->place(placements);
-  return {network, placements, experiment.transfer, static_cast<std::uint64_t>(experiment.seed)};
+  for (std::size_t i = 0; i < windows.size(); ++i) plan.placements[i].w_max = windows[i];
+  return plan;
 }
+
+/// What fresh chips are tested with.
+struct Transfer {
+  const Task& task;
+  const InputBatches& calibration;
+  const TransferOptions& options;
+};
 
 /// Accuracies at each time on fresh chips, from transfer.jsonl as far as it goes.
 std::vector<std::vector<double>> transfer_to_chips(const std::string& name,
+                                                   const ChipPlan& plan,
                                                    const Transfer& transfer,
-                                                   const Dataset& dataset,
                                                    const RunFolder& folder,
                                                    Progress& progress) {
   std::vector<std::vector<double>> accuracies;
@@ -151,7 +163,8 @@ std::vector<std::vector<double>> transfer_to_chips(const std::string& name,
   while (static_cast<std::int64_t>(accuracies.size()) < chips) {
     throw_if_interrupted();
     const auto number = static_cast<std::int64_t>(accuracies.size()) + 1;
-    accuracies.push_back(test_on_fresh_chip(transfer, dataset, number));
+    accuracies.push_back(
+        test_on_fresh_chip(plan, transfer.task, transfer.calibration, transfer.options, number));
     append_line(folder.path() / kTransfer,
                 Json{{"method", name}, {"chip", number}, {"accuracies", accuracies.back()}}.dump());
     progress.step(name + " on fresh chips", number, chips);
@@ -212,22 +225,19 @@ Json measure_variation(const Training& training,
 
 /// The accuracy with exact weights, and whether the training collapsed: with and without errors the
 /// network is hardly better than guessing.
-Json judge(const Training& training,
-           const Dataset& dataset,
-           std::int64_t test_images,
-           const Json& points) {
-  const Network network = training.run->result();
-  const double exact =
-      accuracy(network, dataset.test, test_images, [&](const Tensor& x, std::int64_t) {
-        return network.forward(x);
-      });
+Json judge(double exact, std::int64_t num_classes, const Json& points) {
   double best = exact;
   for (const Json& point : points) {
     best = std::max(best, point["accuracy"]["mean"].get<double>());
   }
   constexpr double kCollapsed = 2;  // times the share of a guess (assumption)
   return {{"exact_accuracy", exact},
-          {"collapsed", best * static_cast<double>(dataset.num_classes) < kCollapsed}};
+          {"collapsed", num_classes > 0 && best * static_cast<double>(num_classes) < kCollapsed}};
+}
+
+double exact_accuracy(const Network& network, const Task& task, std::int64_t count) {
+  constexpr std::int64_t kBatch = 250;
+  return task.score(exact_outputs(network, task, kBatch, count)).accuracy();
 }
 
 std::int64_t num_weights(const Network& network) {
@@ -279,10 +289,11 @@ Json run_experiment(Experiment& experiment, const RunOptions& options, Progress&
   const auto start = std::chrono::steady_clock::now();
   // Data that cannot be had are said before anything is written.
   const bool is_finished = fs::exists(options.out / kSummary);
-  const Dataset dataset = is_finished ? Dataset()
-                                      : open_dataset(experiment.data,
-                                                     make_network(experiment.network).input_size(),
-                                                     options.data);
+  const Network architecture = make_network(experiment.network);
+  const TrainingData data = is_finished
+                                ? TrainingData()
+                                : open_training_data(experiment.data, architecture, options.data);
+  const Dataset& dataset = data.dataset;
   const RunFolder folder(options.out, experiment, options.may_resume);
   if (is_finished) {
     progress.say("this run is finished; its results are in " + folder.path().string());
@@ -316,13 +327,17 @@ Json run_experiment(Experiment& experiment, const RunOptions& options, Progress&
     note_time("training " + name, since);
   }
 
+  const Task& task = *data.test;
   for (const Training& training : trainings) {
     if (experiment.variation.chips == 0) break;
     const auto since = std::chrono::steady_clock::now();
     Json& measured = summary["evaluation"][training.name];
     measured = {{"axis", "sigma"}, {"label", "device error"}};
     measured["points"] = measure_variation(training, experiment, dataset, folder, progress);
-    measured.update(judge(training, dataset, experiment.variation.test_images, measured["points"]));
+    measured.update(
+        judge(exact_accuracy(training.run->result(), task, experiment.variation.test_images),
+              dataset.num_classes,
+              measured["points"]));
     for (const Json& point : measured["points"]) {
       progress.say(training.name + " at a device error of " + point["x"].dump() + ": " +
                    mean_and_spread(point["accuracy"]));
@@ -330,19 +345,27 @@ Json run_experiment(Experiment& experiment, const RunOptions& options, Progress&
     note_time("variation " + training.name, since);
   }
 
+  const InputBatches calibration = {architecture.inputs_in(architecture.prepare(
+      dataset.train.images.slice(0, 0, experiment.transfer.calibration_images)))};
+  const Transfer transfer = {task, calibration, experiment.transfer};
   Json deployment = {{"current_law", picture_of_current_law(experiment.chip.hardware)}};
   for (const Training& training : trainings) {
     if (experiment.transfer.chips == 0 || training.name == "naive_in_situ") continue;
     const auto since = std::chrono::steady_clock::now();
-    const Transfer transfer = make_transfer(training, experiment);
+    const ChipPlan plan = plan_of(training, experiment);
     const std::vector<std::vector<double>> accuracies =
-        transfer_to_chips(training.name, transfer, dataset, folder, progress);
-    deployment["methods"][training.name] = picture_of_deployment(
-        plan_of(transfer), calibration_of(transfer, dataset), transfer.options.elapsed.back());
+        transfer_to_chips(training.name, plan, transfer, folder, progress);
+    deployment["methods"][training.name] =
+        picture_of_deployment(plan,
+                              calibration,
+                              experiment.transfer.elapsed.back(),
+                              std::min<std::int64_t>(3, experiment.transfer.chips));
     Json& measured = summary["transfer"][training.name];
     measured = {{"axis", "time_s"}, {"label", "time after programming"}};
     measured["points"] = points_over_time(accuracies, experiment.transfer.elapsed);
-    measured.update(judge(training, dataset, experiment.transfer.test_images, measured["points"]));
+    measured.update(judge(exact_accuracy(plan.network, task, experiment.transfer.test_images),
+                          dataset.num_classes,
+                          measured["points"]));
     for (const Json& point : measured["points"]) {
       progress.say(training.name + " on " + std::to_string(accuracies.size()) +
                    " fresh chips after " + format_quantity(point["x"].get<double>(), "s") + ": " +
@@ -351,8 +374,7 @@ Json run_experiment(Experiment& experiment, const RunOptions& options, Progress&
     note_time("transfer " + training.name, since);
   }
 
-  summary["cost"] = to_json(
-      count_cost(make_network(experiment.network), experiment.chip.hardware, experiment.cost));
+  summary["cost"] = to_json(count_cost(architecture, experiment.chip.hardware, experiment.cost));
   if (deployment.contains("methods")) folder.write_json(kDeployment, deployment);
   folder.write_json(kChip, picture_of_chip(*trainings.front().method));
   folder.write_json("data.json",

@@ -9,6 +9,7 @@
 #include "crossloom/core/files.h"
 #include "crossloom/core/interrupt.h"
 #include "crossloom/data/dataset_source.h"
+#include "crossloom/experiment/evaluation_run.h"
 #include "crossloom/experiment/run_folder.h"
 #include "crossloom/training/squares_testing.h"
 
@@ -97,6 +98,87 @@ TEST_F(RunExperiment, OneSeedGivesOneSummary) {
   EXPECT_EQ(bytes("a/summary.json"), bytes("b/summary.json"));
   EXPECT_EQ(bytes("a/metrics.jsonl"), bytes("b/metrics.jsonl"));
   EXPECT_EQ(bytes("a/chip.json"), bytes("b/chip.json"));
+}
+
+// The chip file that a run leaves, with the weights beside it, gives `evaluate` the same chips.
+TEST_F(RunExperiment, EvaluateTakesTheChipFileOfARun) {
+  Experiment experiment;
+  experiment.assign({{"experiment", {{"data", "test_squares"}}},
+                     {"device", {{"model", "hfox_neurram_wan2022"}, {"iv", "sinh"}}},
+                     {"dac", {{"range", "calibrated"}, {"range_use", 0.7}}},
+                     {"adc", {{"range", "calibrated"}}},
+                     {"training",
+                      {{"method", "finetune"},
+                       {"epochs", 2},
+                       {"batches_per_epoch", 5},
+                       {"batch_size", 32},
+                       {"training_images", 400},
+                       {"validation_images", 100}}},
+                     {"method", {{"shrink", "learned"}, {"ranges", "learned"}}},
+                     {"transfer", {{"chips", 3}, {"elapsed", {1, 86400}}}}});
+  RunOptions options;
+  options.out = base_ / "a";
+  const Json summary = run_experiment(experiment, options, quiet_);
+  EvaluationRequest request;
+  request.model = experiment.network;
+  request.weights = base_ / "a/weights/finetune.safetensors";
+  request.chip = base_ / "a/chips/finetune.toml";
+  request.data = "test_squares";
+  request.chips = 3;
+  request.times = {1, 86400};
+  const Json evaluation = run_evaluation(request, quiet_);
+  const Json& points = summary["transfer"]["finetune"]["points"];
+  for (std::size_t t = 0; t < 2; ++t) {
+    EXPECT_EQ(points[t]["accuracy"], evaluation["times"][t]["top1"]);
+  }
+  EXPECT_NE(bytes("a/chips/finetune.toml").find("[layer."), std::string::npos);
+}
+
+// Questions go the same road as images: learned from train.json, tested as `evaluate` does.
+TEST_F(RunExperiment, QuestionsAreFinetunedOn) {
+  const auto questions = [](int first) {
+    std::string text;
+    for (int i = first; i < first + 8; ++i) {
+      const std::string answer = std::vector<std::string>{"the cat", "on", "the mat", "sat"}[i % 4];
+      text += (i > first ? ", " : "") + (R"({"id": ")" + std::to_string(i)) +
+              R"(", "question": "who sat?", "answers": [{"text": ")" + answer + R"("}]})";
+    }
+    return R"({"version": "v2.0", "data": [{"paragraphs": [{"context": "the cat sat on the mat",
+               "qas": [)" +
+           text + "]}]}]}";
+  };
+  write_file(base_ / "data/train.json", questions(0));
+  write_file(base_ / "data/dev.json", questions(8));
+  write_file(base_ / "data/vocab.txt",
+             "[PAD]\n[UNK]\n[CLS]\n[SEP]\nthe\ncat\nsat\non\nmat\nwho\n?\n");
+  const std::string data = "squad:" + (base_ / "data").string();
+  Experiment experiment;
+  experiment.assign(
+      {{"experiment", {{"data", data}, {"network", "bert_tiny_squad"}}},
+       {"device", {{"model", "cmo_hfox_falcone2025"}, {"iv", "sinh"}}},
+       {"array", {{"num_rows", 256}, {"num_cols", 256}}},
+       {"dac", {{"range", "calibrated"}}},
+       {"adc", {{"range", "calibrated"}, {"subtraction", "analog"}}},
+       {"training", {{"method", "finetune"}, {"epochs", 1}, {"batch_size", 4}}},
+       {"method", {{"distillation", 1}}},
+       {"transfer", {{"chips", 2}, {"elapsed", {86400}}, {"calibration_images", 8}}}});
+  RunOptions options;
+  options.out = base_ / "a";
+  const Json summary = run_experiment(experiment, options, quiet_);
+  EXPECT_TRUE(std::isfinite(summary["training"]["finetune"]["loss"].get<double>()));
+  EvaluationRequest request;
+  request.model = experiment.network;
+  request.weights = base_ / "a/weights/finetune.safetensors";
+  request.chip = base_ / "a/chips/finetune.toml";
+  request.data = data;
+  request.chips = 2;
+  request.times = {86400};
+  const Json evaluation = run_evaluation(request, quiet_);
+  EXPECT_EQ(evaluation["examples"], 8);
+  EXPECT_EQ(summary["transfer"]["finetune"]["exact_accuracy"], evaluation["exact"]["f1"]);
+  experiment.training.augmentation.has_flip = true;
+  options.out = base_ / "b";
+  EXPECT_THROW(run_experiment(experiment, options, quiet_), ConfigError);
 }
 
 TEST_F(RunExperiment, StoppedAnywhereItGoesOnToTheSameResult) {

@@ -51,6 +51,10 @@ fs::path RunFolder::weights(const std::string& method) const {
   return path_ / "weights" / (method + ".safetensors");
 }
 
+fs::path RunFolder::chip(const std::string& method) const {
+  return path_ / "chips" / (method + ".toml");
+}
+
 bool RunFolder::has(const std::string& file) const {
   return fs::exists(path_ / file);
 }

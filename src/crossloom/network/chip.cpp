@@ -205,7 +205,7 @@ Tensor Chip::computed_product(std::size_t node,
 }
 
 Tensor Chip::forward(const Network& network, const Tensor& x, const ChipRead& read) {
-  return forward(network, std::vector<Tensor>{x}, read)[0];
+  return Network::as_one(forward(network, network.inputs_in(x), read));
 }
 
 void Chip::set_correction(std::size_t index, const DigitalCorrection& correction) {

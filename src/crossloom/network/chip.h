@@ -72,7 +72,7 @@ class Chip {
                               const Observer& observer = {},
                               const ComputedObserver& computed_observer = {});
 
-  /// The same for networks with one input and one output.
+  /// The same by `Network::inputs_in` and `Network::as_one`.
   Tensor forward(const Network& network, const Tensor& x, const ChipRead& read);
 
   /// Whether some converter's range follows the values it sees, batch by batch.

@@ -150,6 +150,7 @@ bool Network::has_signed_input(std::size_t index) const {
 }
 
 Tensor Network::prepare(const Tensor& images) const {
+  if (inputs_.at(0).type != at::kFloat) return images;
   const auto per_channel = [](const std::vector<double>& values) {
     return at::tensor(values, at::kDouble).view({1, -1, 1, 1});
   };
@@ -221,7 +222,15 @@ std::vector<Tensor> Network::forward(const std::vector<Tensor>& inputs,
 }
 
 Tensor Network::forward(const Tensor& x, const Products& products, const Tap& tap) const {
-  return forward(std::vector<Tensor>{x}, products, tap)[0];
+  return as_one(forward(inputs_in(x), products, tap));
+}
+
+std::vector<Tensor> Network::inputs_in(const Tensor& x) const {
+  return inputs_.size() == 1 ? std::vector<Tensor>{x} : x.unbind(1);
+}
+
+Tensor Network::as_one(const std::vector<Tensor>& outputs) {
+  return outputs.size() == 1 ? outputs[0] : at::stack(outputs, -1);
 }
 
 std::vector<std::vector<std::int64_t>> Network::output_sizes() const {
@@ -242,6 +251,12 @@ void Network::initialise(Rng rng) {
     stored.bias = stored.has_bias ? (2 * layer.uniform(stored.bias.sizes()) - 1) * bound
                                   : at::zeros_like(stored.bias);
     stored.log_scale = at::zeros({});
+  }
+  constexpr double kTableSpread = 0.02;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    Tensor& value = parameters_[i].value;
+    if (!parameters_[i].is_trainable || value.dim() < 2) continue;
+    value = kTableSpread * rng.fork(products_.size() + i).normal(value.sizes());
   }
 }
 

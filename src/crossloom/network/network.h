@@ -119,7 +119,16 @@ class Network {
 
   ///   images   [B, C, H, W]  uint8 grey levels
   ///   returns  [B, C, H, W]  float, as the first input wants them
+  ///
+  /// Tokens, [B, inputs, L], are returned as they are.
   Tensor prepare(const Tensor& images) const;
+
+  /// The inputs that `x`, as `prepare` gives it, holds: itself, or where the network has several
+  /// one for each position along its second dimension.
+  std::vector<Tensor> inputs_in(const Tensor& x) const;
+
+  /// `outputs` as one tensor: the only one, or several of one shape along a new last dimension.
+  static Tensor as_one(const std::vector<Tensor>& outputs);
 
   /// Outputs for `inputs`, each with the examples of the batch along its first dimension. Without
   /// `products` and `computed` they are exact. Throws `ConfigError` naming the node whose shapes do
@@ -129,17 +138,18 @@ class Network {
                               const Tap& tap = {},
                               const ComputedProducts& computed = {}) const;
 
-  /// The same for networks with one input and one output.
+  /// The same by `inputs_in` and `as_one`.
   ///
-  ///   x        [B, C, H, W]  as `prepare` gives them
-  ///   returns  [B, classes]  logits
+  ///   x        [B, C, H, W]  or [B, inputs, L]      as `prepare` gives them
+  ///   returns  [B, classes]  or [B, L, outputs]     logits
   Tensor forward(const Tensor& x, const Products& products = {}, const Tap& tap = {}) const;
 
   /// Shape of the output of each node for one example, without the batch.
   std::vector<std::vector<std::int64_t>> output_sizes() const;
 
   /// Weights uniform within 1/sqrt(rows), as PyTorch starts them; biases likewise; scales one.
-  /// Trainable parameters stay as they are.
+  /// Trainable tables, such as embeddings, are normal with a spread of 0.02, as BERT starts them;
+  /// other trainable parameters stay as they are.
   void initialise(Rng rng);
 
   /// Weights, biases, scales that are not one, and parameters, by name: conv1.weight, conv1.bias,

@@ -358,7 +358,10 @@ Json deployment_histogram(const Results& results,
 Json layers_chart(const Results& results) {
   Json names = Json::array();
   Json series = Json::array();
+  std::string chips;
   for (const auto& item : results.deployment.at("methods").items()) {
+    const auto count = item.value().value("chips", std::int64_t{1});
+    chips = count == 1 ? "chip 1" : "chips 1 to " + std::to_string(count);
     Json values = Json::array();
     for (const Json& layer : item.value().at("layers")) {
       if (series.empty()) names.push_back(layer.at("name"));
@@ -369,8 +372,8 @@ Json layers_chart(const Results& results) {
   return {{"kind", "bar"},
           {"title", "Signal to noise of each product"},
           {"note",
-           "Its own output against the exact product of the same inputs, on chip 1 at the last of "
-           "the times. Low bars are the sensitive layers."},
+           "Its own output against the exact product of the same inputs, errors of " + chips +
+               " together, at the last of the times. Low bars are the sensitive layers."},
           {"x", {{"label", "product"}}},
           {"y", {{"label", "signal to noise"}, {"unit", "dB"}}},
           {"categories", names},

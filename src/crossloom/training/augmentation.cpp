@@ -12,7 +12,7 @@ void Augmentation::describe(ParamList& params) {
 }
 
 Tensor Augmentation::apply(const Tensor& images, Rng rng) const {
-  if (shift == 0 && !has_flip) return images;
+  if (!changes()) return images;
   const std::int64_t count = images.size(0);
   const std::int64_t height = images.size(2);
   const std::int64_t width = images.size(3);

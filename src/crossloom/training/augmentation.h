@@ -14,6 +14,8 @@ struct Augmentation {
   std::int64_t shift = 0;  // pixels
   bool has_flip = false;
 
+  bool changes() const { return shift > 0 || has_flip; }
+
   void describe(ParamList& params);
 
   /// `images` [B, C, H, W] uint8, each moved by up to `shift` pixels in both directions (as padding

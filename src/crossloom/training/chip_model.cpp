@@ -112,7 +112,7 @@ void ChipModel::observe_inputs(const Network& network, const Tensor& x) {
   RangeOptions options = hardware_.dac.range;
   // What a learned range comes to is found by training here; its start is a percentile.
   if (options.policy == RangePolicy::kLearned) options.policy = RangePolicy::kCalibrated;
-  network.forward({x}, [&](std::size_t index, const Tensor& input) {
+  network.forward(network.inputs_in(x), [&](std::size_t index, const Tensor& input) {
     const StoredProduct& stored = network.products()[index];
     const double before = ranges_[index].item<double>();
     if (is_analog_[index] && (before == 0 || !ranges_[index].requires_grad())) {
@@ -282,8 +282,8 @@ bool ChipModel::has_ranges() const {
   return true;
 }
 
-double ChipModel::share(std::size_t index) const {
-  return shares_.at(index).item<double>();
+double ChipModel::range_use(std::size_t index) const {
+  return hardware_.dac.range_use * shares_.at(index).item<double>();
 }
 
 double ChipModel::input_range(std::size_t index) const {

@@ -80,7 +80,9 @@ class ChipModel {
   /// Whether the ranges of all analog products are known.
   bool has_ranges() const;
 
-  double share(std::size_t index) const;
+  bool is_analog(std::size_t index) const { return is_analog_.at(index); }
+  /// Share of the read voltage that the largest input of a product drives; full scale of its DAC.
+  double range_use(std::size_t index) const;
   double input_range(std::size_t index) const;
   const WeightErrorLaw& errors() const { return *errors_; }
 

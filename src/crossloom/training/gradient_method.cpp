@@ -41,8 +41,8 @@ void GradientMethod::describe(ParamList& params) {
              clip_std_,
              {0, 100},
              "1",
-             "after each step the weights of a product are cut at this many of their standard "
-             "deviations; 0 = never");
+             "after each step the weights of a product on the chip are cut at this many of their "
+             "standard deviations; 0 = never");
 }
 
 void GradientMethod::start(const TrainingSetup& setup) {
@@ -83,13 +83,21 @@ const Network& GradientMethod::form(Norms norms) const {
 std::vector<Tensor> GradientMethod::forward(const Tensor& x,
                                             const ChangeWeight& change,
                                             Norms norms) const {
-  return with_weights(form(norms), change).forward(std::vector<Tensor>{x});
+  return logits_and_exits(with_weights(form(norms), change).forward(network_->inputs_in(x)));
 }
 
 std::vector<Tensor> GradientMethod::forward_through(const Tensor& x,
                                                     const Network::Products& products,
                                                     Norms norms) const {
-  return form(norms).forward(std::vector<Tensor>{x}, products);
+  return logits_and_exits(form(norms).forward(network_->inputs_in(x), products));
+}
+
+/// The outputs of the network as one, then those of the exits.
+std::vector<Tensor> GradientMethod::logits_and_exits(const std::vector<Tensor>& outputs) const {
+  const auto exits = outputs.begin() + static_cast<std::ptrdiff_t>(network_->outputs().size());
+  std::vector<Tensor> all = {Network::as_one({outputs.begin(), exits})};
+  all.insert(all.end(), exits, outputs.end());
+  return all;
 }
 
 ChangeWeight GradientMethod::noisy(const Pass& pass) const {
@@ -125,9 +133,12 @@ void GradientMethod::constrain() {
   constrain_own();
   if (clip_std_ == 0) return;
   const at::NoGradGuard no_grad;
-  for (StoredProduct& stored : network_->products()) {
-    const double limit = clip_std_ * stored.weight.std().item<double>();
-    stored.weight.clamp_(-limit, limit);
+  const std::vector<bool> is_analog = setup_->layers.choose(*network_);
+  for (std::size_t i = 0; i < is_analog.size(); ++i) {
+    if (!is_analog[i]) continue;
+    Tensor& weight = network_->products()[i].weight;
+    const double limit = clip_std_ * weight.std().item<double>();
+    weight.clamp_(-limit, limit);
   }
 }
 

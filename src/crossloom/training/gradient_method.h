@@ -38,7 +38,8 @@ struct TrainingNoise {
 ///
 ///   for each batch   gradients of the loss        what a method is about
 ///                    step of the optimiser
-///                    constraint on the weights    |w| <= clip_std std(w) for each product
+///                    constraint on the weights    |w| <= clip_std std(w) for each product on the
+///                    chip
 ///
 /// A method declares its parameters and says its loss, composed of forward passes (`forward`: of
 /// any noise), of what is made of their logits, and of penalties on the weights. What needs more
@@ -98,6 +99,7 @@ class GradientMethod : public TrainingMethod {
 
  private:
   void constrain();
+  std::vector<Tensor> logits_and_exits(const std::vector<Tensor>& outputs) const;
   const Network& form(Norms norms) const;
 
   double clip_std_ = 0;

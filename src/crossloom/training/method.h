@@ -64,8 +64,9 @@ class TrainingMethod {
   /// Weight updates sent to the chip since the start, for each product; empty without a chip.
   virtual std::vector<std::int64_t> num_updates() const { return {}; }
 
-  /// Puts into `placements`, one for each product, what was learned of the hardware.
-  virtual void place(std::vector<Placement>& /*placements*/) const {}
+  /// What was learned of the hardware: for products, by name, the tables that win over those of the
+  /// chip, as [layer] of a chip file has them.
+  virtual Json learned_hardware() const { return Json::object(); }
 
   /// Whether steps change anything; without, no training takes place.
   virtual bool learns() const { return true; }

@@ -133,6 +133,10 @@ TrainingRun::TrainingRun(TrainingMethod& method,
                       " (its batch normalisations need the spread within a batch); give "
                       "training.batch_size of 2 or more");
   }
+  if (split_.learned.images.dim() != 4 && options.augmentation.changes()) {
+    throw ConfigError("training.augment_shift or augment_flip for " + dataset.name +
+                      " (tokens cannot be moved as pixels can); leave them out");
+  }
   if (method.needs_all_classes()) require_all_classes(split_.learned, dataset);
   batches_per_epoch_ = options.batches_per_epoch > 0 ? options.batches_per_epoch : most;
   setup.optimiser = options.optimiser;
@@ -217,6 +221,7 @@ void TrainingRun::finish_epoch() {
   records_.push_back(record);
   if (has_validation() && best_epoch() == record.epoch) {
     best_weights_ = method_.network().weights();
+    best_hardware_ = method_.learned_hardware();
   }
   if (options_.schedule == TrainingOptions::Schedule::kPlateau) halve_on_plateau();
 }
@@ -250,6 +255,10 @@ Network TrainingRun::result() const {
   return network;
 }
 
+Json TrainingRun::learned_hardware() const {
+  return best_weights_.empty() ? method_.learned_hardware() : best_hardware_;
+}
+
 TensorFile TrainingRun::checkpoint() const {
   TensorFile file;
   file.tensors = with_prefix(method_.state(), "method.");
@@ -261,6 +270,7 @@ TensorFile TrainingRun::checkpoint() const {
   for (const EpochRecord& record : records_) records.push_back(to_json(record));
   file.metadata["records"] = records.dump();
   file.metadata["updates_before"] = Json(updates_before_).dump();
+  file.metadata["best_hardware"] = best_hardware_.dump();
   return file;
 }
 
@@ -273,6 +283,7 @@ void TrainingRun::restore(const TensorFile& checkpoint) {
     step_ = checkpoint.tensors.at("step").item<std::int64_t>();
     updates_before_ =
         Json::parse(checkpoint.metadata.at("updates_before")).get<std::vector<std::int64_t>>();
+    best_hardware_ = Json::parse(checkpoint.metadata.at("best_hardware"));
     records_.clear();
     for (const Json& record : Json::parse(checkpoint.metadata.at("records"))) {
       records_.push_back(epoch_record_from_json(record));

@@ -85,6 +85,9 @@ class TrainingRun {
   /// validation images. A copy.
   Network result() const;
 
+  /// What the method had learned of the hardware by then (`TrainingMethod::learned_hardware`).
+  Json learned_hardware() const;
+
   /// The epoch of `result`; -1 before the first.
   std::int64_t best_epoch() const;
 
@@ -114,6 +117,7 @@ class TrainingRun {
   std::vector<std::int64_t> updates_before_;
   std::vector<EpochRecord> records_;
   TensorMap best_weights_;  // of the best epoch on the validation images
+  Json best_hardware_;      // learned by then
 };
 
 }  // namespace crossloom

@@ -40,14 +40,18 @@ class Finetune final : public GradientMethod {
     return network().forward(x, model_->products(network().products(), draw));
   }
 
-  void place(std::vector<Placement>& placements) const override {
-    for (std::size_t i = 0; i < placements.size(); ++i) {
-      Dac& dac = placements[i].hardware.dac;
-      if (shares_ == Learned::kLearned) dac.range_use *= model_->share(i);
-      if (ranges_ != Learned::kLearned) continue;
-      dac.range.policy = RangePolicy::kFixed;
-      dac.x_max = model_->input_range(i);
+  Json learned_hardware() const override {
+    Json learned = Json::object();
+    for (std::size_t i = 0; i < network().products().size(); ++i) {
+      Json dac = Json::object();
+      if (shares_ == Learned::kLearned) dac["range_use"] = model_->range_use(i);
+      if (ranges_ == Learned::kLearned) {
+        dac["range"] = "fixed";
+        dac["x_max"] = model_->input_range(i);
+      }
+      if (!dac.empty() && model_->is_analog(i)) learned[network().product_name(i)] = {{"dac", dac}};
     }
+    return learned;
   }
 
   /// Labels of a few classes would teach the network that there are no others.

@@ -153,19 +153,62 @@ TEST(Finetune, WithoutTheChipItIsPlainTraining) {
   }
 }
 
+TEST(Finetune, ClipsWhatIsOnTheChip) {
+  const Dataset dataset = squares();
+  auto method = make_method("finetune", {{"clip_std", 1.5}});
+  TrainingSetup setup = setup_for(trained());
+  setup.layers.digital = {"@last"};
+  TrainingRun run(*method, setup, dataset, options_for(1));
+  while (!run.is_finished()) run.advance();
+  const Network result = run.result();
+  for (std::size_t i = 0; i < result.products().size(); ++i) {
+    const Tensor& weight = result.products()[i].weight;
+    const double share = (weight.abs().max() / weight.std()).item<double>();
+    // A cut makes the spread itself smaller, so that the largest is a little above.
+    if (i + 1 < result.products().size()) {
+      EXPECT_LT(share, 1.5 * 1.3) << i;
+    } else {
+      EXPECT_GT(share, 2) << i;
+    }
+  }
+}
+
 TEST(Finetune, PlacesWhatItLearnedOfTheHardware) {
   const Dataset dataset = squares();
   auto method = make_method("finetune", {{"shrink", "learned"}, {"ranges", "learned"}});
   TrainingRun run(*method, setup_for(trained()), dataset, options_for(1));
   while (!run.is_finished()) run.advance();
-  const Network result = run.result();
-  std::vector<Placement> placements = place_by_rule(result, harsh(), {}, largest_weights(result));
-  method->place(placements);
-  for (const Placement& placement : placements) {
-    EXPECT_EQ(placement.hardware.dac.range.policy, RangePolicy::kFixed);
-    EXPECT_GT(placement.hardware.dac.x_max, 0);
-    EXPECT_LE(placement.hardware.dac.range_use, 1);
+  const Json learned = run.learned_hardware();
+  EXPECT_EQ(learned.size(), trained().products().size());
+  for (const auto& item : learned.items()) {
+    const Json& dac = item.value().at("dac");
+    EXPECT_EQ(dac.at("range"), "fixed");
+    EXPECT_GT(dac.at("x_max").get<double>(), 0);
+    EXPECT_LE(dac.at("range_use").get<double>(), 1);
   }
+}
+
+TEST(Finetune, WhatItLearnedOfTheHardwareIsOfTheEpochOfItsWeights) {
+  const Dataset dataset = squares();
+  const Json values = {{"shrink", "learned"}, {"ranges", "learned"}};
+  TrainingOptions options = options_for(4);
+  options.training_images = 256;
+  options.validation_images = 64;
+  options.optimiser.learning_rate = 0.3;  // too much: the first epochs are the best
+  auto method = make_method("finetune", values);
+  TrainingRun run(*method, setup_for(trained()), dataset, options);
+  std::vector<Json> of_epochs;
+  while (!run.is_finished()) {
+    if (run.advance()) of_epochs.push_back(method->learned_hardware());
+  }
+  const auto best = static_cast<std::size_t>(run.best_epoch());
+  ASSERT_LT(best, of_epochs.size() - 1);
+  EXPECT_NE(of_epochs[best], of_epochs.back());
+  EXPECT_EQ(run.learned_hardware(), of_epochs[best]);
+  auto other = make_method("finetune", values);
+  TrainingRun resumed(*other, setup_for(trained()), dataset, options);
+  resumed.restore(run.checkpoint());
+  EXPECT_EQ(resumed.learned_hardware(), of_epochs[best]);
 }
 
 TEST(Finetune, RefusesLabelsOfAFewClasses) {
