@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "crossloom/device/device_model.h"
+#include "crossloom/device/polynomial.h"
 
 namespace crossloom {
 namespace {
@@ -13,12 +14,6 @@ using Polynomial = std::array<double, 5>;
 constexpr Polynomial kAfterSecond = {0.348e-6, 16.03e-6, -43.853e-6, 45.393e-6, -16.815e-6};
 constexpr Polynomial kAfterDay = {0.701e-6, 22.086e-6, -50.773e-6, 47.095e-6, -16.458e-6};
 constexpr Polynomial kAfterTwoDays = {0.782e-6, 20.274e-6, -43.507e-6, 37.062e-6, -11.934e-6};
-
-Tensor evaluate(const Polynomial& coefficients, const Tensor& r) {
-  Tensor sum = at::full_like(r, coefficients.back());
-  for (std::size_t k = coefficients.size() - 1; k-- > 0;) sum = sum * r + coefficients[k];
-  return sum.clamp_min(0);
-}
 
 /// Filamentary HfOx of the NeuRRAM chip, written by write–verify: the spread left after 1 s, and
 /// its growth by relaxation.
@@ -56,23 +51,25 @@ class HfoxNeurramWan2022 final : public DeviceModel {
   }
 
   Tensor program(const Tensor& g_target, Latents& /*latent*/, Rng& rng) const override {
-    return (g_target + sigma(kAfterSecond, g_target) * rng.normal(g_target.sizes())).clamp_min(0);
+    const Tensor sigma = spread(kAfterSecond, share(g_target));
+    return rng.normal(g_target.sizes()).mul_(sigma).add_(g_target).clamp_min_(0);
   }
 
   Tensor age(const Tensor& g_target,
              const Tensor& g_written,
              const Tensor& elapsed,
              const Latents& latent) const override {
-    const Tensor at_second = sigma(kAfterSecond, g_target);
-    const Tensor at_day = sigma(kAfterDay, g_target);
-    const Tensor at_two_days = sigma(kAfterTwoDays, g_target);
+    const Tensor r = share(g_target);
+    const Tensor at_second = spread(kAfterSecond, r);
+    const Tensor at_day = spread(kAfterDay, r);
+    const Tensor at_two_days = spread(kAfterTwoDays, r);
     const Tensor log_time = elapsed.clamp_min(kSecond).log().to(at::kFloat);
     const double day = std::log(kDay);
     const Tensor first = (log_time / day).clamp(0, 1);
     const Tensor second = ((log_time - day) / std::log(2.0)).clamp(0, 1);
     const Tensor now = at_second + (at_day - at_second) * first + (at_two_days - at_day) * second;
-    const Tensor growth = (now.square() - at_second.square()).clamp_min(0).sqrt();
-    return (g_written + growth * latent.at("relaxation")).clamp_min(0);
+    const Tensor growth = now.square().sub_(at_second.square()).clamp_min_(0).sqrt_();
+    return (g_written + growth * latent.at("relaxation")).clamp_min_(0);
   }
 
   double max_elapsed() const override { return 2 * kDay; }
@@ -82,8 +79,10 @@ class HfoxNeurramWan2022 final : public DeviceModel {
   }
 
  private:
-  Tensor sigma(const Polynomial& fit, const Tensor& g_target) const {
-    return programming_noise_scale_ * evaluate(fit, (g_target / g_max_).clamp(0, 1));
+  Tensor share(const Tensor& g_target) const { return (g_target / g_max_).clamp_(0, 1); }
+
+  Tensor spread(const Polynomial& fit, const Tensor& r) const {
+    return positive_polynomial(fit, programming_noise_scale_, r);
   }
 
   double g_min_ = 1e-6;
