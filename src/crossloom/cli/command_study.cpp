@@ -23,6 +23,17 @@ struct StudyArguments {
   bool offline = false;
 };
 
+/// A mean in per cent with its standard error, which one seed does not have.
+std::string percent(const Json& of, const char* mean_format) {
+  char text[32];
+  std::snprintf(text, sizeof text, mean_format, 100 * of["mean"].get<double>());
+  std::string all = text;
+  const Json& error = of["standard_error"];
+  if (error.is_null()) return all + " (1 seed)";
+  std::snprintf(text, sizeof text, " +- %5.2f", 100 * error.get<double>());
+  return all + text;
+}
+
 void print_group(const Json& group) {
   std::printf("  %-24s %8g %6lld %9lld",
               group["variant"].get<std::string>().c_str(),
@@ -30,14 +41,10 @@ void print_group(const Json& group) {
               group["seeds"].get<long long>(),
               group["collapsed"].get<long long>());
   if (!group["accuracy"].is_null()) {
-    std::printf("   %6.2f +- %5.2f",
-                100 * group["accuracy"]["mean"].get<double>(),
-                100 * group["accuracy"]["standard_error"].get<double>());
+    std::printf("   %-15s", percent(group["accuracy"], "%6.2f").c_str());
   }
   if (group.contains("difference") && group["difference"].is_object()) {
-    std::printf("   %+6.2f +- %5.2f",
-                100 * group["difference"]["mean"].get<double>(),
-                100 * group["difference"]["standard_error"].get<double>());
+    std::printf("   %s", percent(group["difference"], "%+6.2f").c_str());
   }
   std::printf("\n");
 }
@@ -72,7 +79,7 @@ void study(const StudyArguments& given) {
   ConsoleProgress progress;
   Json summary;
   try {
-    summary = given.is_summary_only ? summarise_study(plan, options.store)
+    summary = given.is_summary_only ? write_study_summary(plan, options.store)
                                     : run_study(plan, options, progress);
   } catch (const Interrupted&) {
     throw Interrupted("stopped; go on with the same command (the runs are in " +
@@ -83,7 +90,6 @@ void study(const StudyArguments& given) {
     return;
   }
   print_summary(summary);
-  if (given.is_summary_only) return;
   std::printf("report: %s\n", write_study_report(options.store).c_str());
 }
 
@@ -102,7 +108,8 @@ void add_study_command(CLI::App& app) {
   command->add_option("--out", given->out, "folder of all its runs; default runs/NAME");
   command->add_option("--threads", given->threads, "threads; 0 = all processors");
   command->add_option("--data-dir", given->data_dir, "where data are looked for first");
-  command->add_flag("--summary", given->is_summary_only, "run nothing, sum up what is finished");
+  command->add_flag(
+      "--summary", given->is_summary_only, "run nothing, sum up what is finished and report it");
   command->add_flag("--json", given->is_json, "print everything as JSON");
   command->add_flag("--offline", given->offline, "never download data");
   command->footer(

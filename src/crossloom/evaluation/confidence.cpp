@@ -31,6 +31,18 @@ void Confidence::add(const Tensor& logits, const Tensor& labels, double temperat
   bins_[2] += at::bincount(bin, hit, kBins);
 }
 
+void Confidence::add(const Confidence& other) {
+  if (!other.probabilities_.defined()) return;
+  if (!probabilities_.defined()) {
+    probabilities_ = at::zeros_like(other.probabilities_);
+    bins_ = at::zeros_like(other.bins_);
+  }
+  probabilities_ += other.probabilities_;
+  bins_ += other.bins_;
+  entropy_ += other.entropy_;
+  chips_ += other.chips_;
+}
+
 double Confidence::confidence() const {
   return (bins_[1].sum() / bins_[0].sum()).item<double>();
 }

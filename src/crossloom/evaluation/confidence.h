@@ -27,6 +27,9 @@ class Confidence {
   /// Adds the logits [N, classes] of one more chip for the same images, with labels [N].
   void add(const Tensor& logits, const Tensor& labels, double temperature);
 
+  /// Adds the sums of `other`, over more chips for the same images.
+  void add(const Confidence& other);
+
   double confidence() const;
   double calibration_error() const;
   double expected_kl() const;

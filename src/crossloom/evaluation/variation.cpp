@@ -5,6 +5,7 @@
 #include <ATen/Parallel.h>
 
 #include "crossloom/core/interrupt.h"
+#include "crossloom/network/max_pool.h"
 #include "crossloom/training/method.h"
 #include "crossloom/training/network_forms.h"
 
@@ -19,38 +20,84 @@ constexpr std::uint64_t kTemperatureChips = std::uint64_t{1} << 40;
 // Outputs of the first product are kept for all images up to this size.
 constexpr std::int64_t kMostKept = 256 << 20;  // [B]
 
-/// Whether only the first product reads the (only) input.
-bool has_stem(const Network& network) {
-  std::int64_t readers = 0;
-  for (const Node& node : network.nodes()) {
-    readers += std::count(node.inputs.begin(), node.inputs.end(), std::size_t{0});
+/// The nodes that read `node`; the network itself, as ~0, when it is an output.
+std::vector<std::size_t> readers_of(const Network& network, std::size_t node) {
+  std::vector<std::size_t> readers;
+  for (std::size_t i = 0; i < network.nodes().size(); ++i) {
+    const std::vector<std::size_t>& inputs = network.nodes()[i].inputs;
+    readers.insert(readers.end(), std::count(inputs.begin(), inputs.end(), node), i);
   }
-  const std::size_t first = network.product_node(0);
-  return network.inputs().size() == 1 && network.nodes()[0].is_input() && readers == 1 &&
-         network.nodes()[first].inputs[0] == 0;
+  const std::vector<std::size_t> outputs = network.outputs();
+  readers.insert(readers.end(), std::count(outputs.begin(), outputs.end(), node), ~std::size_t{0});
+  return readers;
 }
 
-/// What is behind the first product of `network`, whose output is its input.
-Network behind_stem(const Network& network) {
+/// What is done once for several device errors: the first product, and behind it a rectifier with
+/// pooling where the network has them.
+struct Front {
+  bool exists = false;  // whether only the first product reads the (only) input
+  bool has_pool = false;
+  PoolWindow window;
+  std::vector<std::size_t> nodes;
+
+  explicit Front(const Network& network) : nodes{network.product_node(0)} {
+    exists = network.inputs().size() == 1 && network.nodes()[0].is_input() &&
+             readers_of(network, 0) == nodes;
+    const std::size_t relu = only_reader(network, nodes[0], "Relu");
+    const std::size_t pool = relu == 0 ? 0 : only_reader(network, relu, "MaxPool");
+    if (pool == 0) return;
+    const Json& attributes = network.nodes()[pool].op->attributes();
+    const auto pads = attributes.value("pads", std::vector<std::int64_t>());
+    if (std::count(pads.begin(), pads.end(), 0) < static_cast<std::int64_t>(pads.size())) return;
+    if (attributes.value("ceil_mode", 0) != 0) return;
+    has_pool = true;
+    window.kernel = attributes.at("kernel_shape");
+    window.stride = attributes.value("strides", window.stride);
+    window.dilation = attributes.value("dilations", window.dilation);
+    nodes = {nodes[0], relu, pool};
+  }
+
+  /// Its outputs for the device errors `sigmas`, given those of the first product without errors
+  /// (`a`) and what one unit of the error adds (`b`).
+  std::vector<Tensor> outputs(const Tensor& a,
+                              const Tensor& b,
+                              const std::vector<double>& sigmas) const {
+    if (has_pool) return max_pool_of_sums(a, b, sigmas, window);
+    std::vector<Tensor> sums;
+    for (const double sigma : sigmas) sums.push_back(at::add(a, b, sigma));
+    return sums;
+  }
+
+ private:
+  /// The node that alone reads `node`, if it is an operator `kind`; else 0.
+  static std::size_t only_reader(const Network& network, std::size_t node, const char* kind) {
+    const std::vector<std::size_t> readers = readers_of(network, node);
+    if (readers.size() != 1 || readers[0] >= network.nodes().size()) return 0;
+    const Node& reader = network.nodes()[readers[0]];
+    return reader.op != nullptr && reader.op->kind() == kind ? readers[0] : 0;
+  }
+};
+
+/// What is behind `front` in `network`, whose output is its input.
+Network behind(const Front& front, const Network& network) {
   Network rest(network.name());
   std::vector<std::size_t> moved(network.nodes().size(), kNoInput);
   for (std::size_t i = 0; i < network.nodes().size(); ++i) {
     const Node& node = network.nodes()[i];
-    if (node.is_input()) continue;
     std::vector<std::size_t> inputs;
     for (const std::size_t input : node.inputs) {
       inputs.push_back(input == kNoInput ? kNoInput : moved[input]);
     }
-    if (node.product == 0) {
+    if (i == front.nodes.back()) {
       moved[i] = rest.add_input(network.inputs()[0]);
+    } else if (node.parameter >= 0) {
+      const Parameter& parameter = network.parameters()[static_cast<std::size_t>(node.parameter)];
+      moved[i] = rest.add_parameter(node.name, parameter.value, parameter.is_trainable);
     } else if (node.product > 0) {
       const StoredProduct& stored = network.products()[static_cast<std::size_t>(node.product)];
       moved[i] = rest.add_product(node.name, inputs[0], stored.geometry, stored.has_bias);
       rest.products().back() = stored;
-    } else if (node.parameter >= 0) {
-      const Parameter& parameter = network.parameters()[static_cast<std::size_t>(node.parameter)];
-      moved[i] = rest.add_parameter(node.name, parameter.value, parameter.is_trainable);
-    } else {
+    } else if (!node.is_input() && std::count(front.nodes.begin(), front.nodes.end(), i) == 0) {
       moved[i] = rest.add_operator(node.name, inputs, node.op);
     }
   }
@@ -78,9 +125,11 @@ std::vector<double> values_of(const Tensor& tensor) {
 class VariationTest::Chips {
  public:
   Chips(const Network& network, const WeightNoise& noise, std::uint64_t seed)
-      : network_(network.clone()), noise_(noise), seed_(seed), exact_(at_sigma(0, {})) {
-    is_split_ = has_stem(exact_);
-  }
+      : network_(network.clone()),
+        noise_(noise),
+        seed_(seed),
+        exact_(at_sigma(0, {})),
+        front_(exact_) {}
 
   const Network& network() const { return network_; }
 
@@ -92,13 +141,13 @@ class VariationTest::Chips {
     const std::vector<Tensor> errors = errors_of(number);
     std::vector<Network> networks;
     for (const double sigma : sigmas) networks.push_back(at_sigma(sigma, errors));
-    const bool is_shared = is_split_ && sigmas.size() > 1;
+    const bool is_shared = front_.exists && sigmas.size() > 1;
     std::vector<Network> rests;
     Tensor error_of_stem;
     if (is_shared) {
       // What one unit of the device error adds to the first weight, normalisation folded in.
       error_of_stem = at_sigma(1, errors).products()[0].weight - exact_.products()[0].weight;
-      for (const Network& noisy : networks) rests.push_back(behind_stem(noisy));
+      for (const Network& noisy : networks) rests.push_back(behind(front_, noisy));
     }
     std::vector<std::vector<Tensor>> parts(sigmas.size());
     for (std::int64_t first = 0; first < images.size(0); first += kBatch) {
@@ -110,8 +159,9 @@ class VariationTest::Chips {
       }
       const Tensor a = exact_stem(first, x);
       const Tensor b = stem(exact_, error_of_stem, x, /*has_bias=*/false);
+      const std::vector<Tensor> fronts = front_.outputs(a, b, sigmas);
       for (std::size_t s = 0; s < sigmas.size(); ++s) {
-        parts[s].push_back(rests[s].forward(at::add(a, b, sigmas[s])));
+        parts[s].push_back(rests[s].forward(fronts[s]));
       }
     }
     std::vector<Tensor> all;
@@ -121,7 +171,7 @@ class VariationTest::Chips {
 
   /// Keeps the outputs of the first product for `images` when they are not too large.
   void keep_stem(const Tensor& images) {
-    if (!is_split_) return;
+    if (!front_.exists) return;
     const at::NoGradGuard no_grad;
     const std::int64_t count = images.size(0);
     const Tensor one = exact_stem(0, network_.prepare(images.slice(0, 0, 1)));
@@ -163,7 +213,7 @@ class VariationTest::Chips {
   WeightNoise noise_;
   std::uint64_t seed_;
   Network exact_;  // without errors, normalisations folded
-  bool is_split_ = false;
+  Front front_;
   std::vector<Tensor> kept_stems_;
 };
 
@@ -239,22 +289,32 @@ void VariationTest::advance() {
     sigmas.push_back(points_[s].sigma);
     places.push_back(s);
   }
-  std::vector<std::vector<Tensor>> logits(static_cast<std::size_t>(count));
+  // Each thread sums up its own chips; the sums are added in the order of the chips.
+  std::vector<std::vector<VariationPoint>> measured(static_cast<std::size_t>(count));
   at::parallel_for(0, count, 1, [&](std::int64_t begin, std::int64_t end) {
+    const at::NoGradGuard no_grad;
     for (std::int64_t k = begin; k < end; ++k) {
-      logits[static_cast<std::size_t>(k)] =
+      const std::vector<Tensor> logits =
           chips_->logits(static_cast<std::uint64_t>(done_ + k + 1), sigmas, test_.images);
+      for (std::size_t s = 0; s < logits.size(); ++s) {
+        const double temperature = points_[places[s]].temperature;
+        const Tensor hits = logits[s].argmax(1).eq(test_.labels);
+        VariationPoint of_chip;
+        of_chip.accuracies = {hits.to(at::kDouble).mean().item<double>()};
+        of_chip.raw.add(logits[s], test_.labels, 1);
+        of_chip.calibrated.add(logits[s], test_.labels, temperature);
+        measured[static_cast<std::size_t>(k)].push_back(of_chip);
+      }
     }
   });
   const at::NoGradGuard no_grad;
-  for (const std::vector<Tensor>& of_chip : logits) {
+  for (const std::vector<VariationPoint>& of_chip : measured) {
     for (std::size_t s = 0; s < of_chip.size(); ++s) {
       VariationPoint& point = points_[places[s]];
       if (point.sigma == 0 && !point.accuracies.empty()) continue;
-      const Tensor hits = of_chip[s].argmax(1).eq(test_.labels);
-      point.accuracies.push_back(hits.to(at::kDouble).mean().item<double>());
-      point.raw.add(of_chip[s], test_.labels, 1);
-      point.calibrated.add(of_chip[s], test_.labels, point.temperature);
+      point.accuracies.push_back(of_chip[s].accuracies[0]);
+      point.raw.add(of_chip[s].raw);
+      point.calibrated.add(of_chip[s].calibrated);
     }
   }
   done_ += count;

@@ -40,7 +40,8 @@ Json to_json(const VariationPoint& point);
 /// errors all chips are the same, and one is measured.
 ///
 /// The errors of the first product enter its output linearly, y = a + sigma b: b is computed once
-/// for all device errors, and a once for all chips when it fits into the memory.
+/// for all device errors, and a once for all chips when it fits into the memory. A rectifier and
+/// pooling behind it work on all these sums while they are in the cache.
 class VariationTest {
  public:
   /// `temperature` are images that the temperatures are fitted on; not those of the test.

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include "crossloom/training/network_forms.h"
@@ -56,6 +57,20 @@ TEST(Confidence, StateGoesOnToTheBit) {
   whole.add(some_logits(2, 50), labels, 1);
   second.add(some_logits(2, 50), labels, 1);
   EXPECT_EQ(to_json(whole), to_json(second));
+}
+
+TEST(Confidence, SumsOfChipsAddUpToTheBit) {
+  const Tensor labels = at::arange(50).remainder(4);
+  Confidence whole;
+  Confidence added;
+  for (std::uint64_t chip = 0; chip < 3; ++chip) {
+    whole.add(some_logits(chip, 50), labels, 2);
+    Confidence one;
+    one.add(some_logits(chip, 50), labels, 2);
+    added.add(one);
+  }
+  added.add(Confidence());
+  EXPECT_EQ(to_json(whole), to_json(added));
 }
 
 TEST(Confidence, TemperatureOfTrueProbabilitiesIsTheirScale) {
@@ -136,6 +151,22 @@ TEST_F(VariationTestTest, WithoutErrorsOneChipIsMeasured) {
   const Network network = random_network("lenet_wu2023", 3);
   EXPECT_EQ(finish(make(network), 0).size(), 1U);
   EXPECT_EQ(finish(make(network), 1).size(), 6U);
+}
+
+TEST_F(VariationTestTest, ThreadsDoNotMatter) {
+  options_.chips = 3;
+  const Network network = random_network("lenet_wu2023", 3);
+  const auto with_threads = [&](int threads) {
+    const int before = at::get_num_threads();
+    at::set_num_threads(threads);
+    VariationTest test = make(network);
+    while (!test.is_finished()) test.advance();
+    at::set_num_threads(before);
+    Json points = Json::array();
+    for (const VariationPoint& point : test.points()) points.push_back(to_json(point));
+    return points;
+  };
+  EXPECT_EQ(with_threads(1), with_threads(2));  // a last chip alone on two threads
 }
 
 TEST_F(VariationTestTest, StoppedAnywhereItGoesOnToTheSameResult) {

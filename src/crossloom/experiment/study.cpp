@@ -225,9 +225,7 @@ Json run_study(const Study& study, const StudyOptions& options, Progress& progre
                  " experiments are left to other processes; the same command sums up when they are "
                  "done");
   }
-  const Json summary = summarise_study(study, options.store);
-  write_file(options.store / "study.json", summary.dump(1) + "\n");
-  return summary;
+  return write_study_summary(study, options.store);
 }
 
 }  // namespace crossloom

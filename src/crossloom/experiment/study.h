@@ -68,7 +68,7 @@ struct StudyOptions {
 };
 
 /// Runs all experiments of `study` that are not finished, and writes STORE/study.json, which is
-/// returned (see `summarise_study`).
+/// returned (see `write_study_summary`).
 ///
 /// Can be stopped and started again at any time, and several processes can work on one store: what
 /// another one is at is left to it. A training that diverged is noted and not tried again.
@@ -79,9 +79,12 @@ Json run_study(const Study& study, const StudyOptions& options, Progress& progre
 ///   cells    every experiment with its state: finished, diverged or missing
 ///   groups   for each variant, condition and point measured: statistics over the seeds whose
 ///            training neither collapsed nor diverged, these counted apart; difference from the
-///            baseline, with its standard error
+///            baseline, with its standard error (null where there is only one seed)
 ///   curves   accuracy after each epoch, over seeds
 ///   cost     for each variant
 Json summarise_study(const Study& study, const std::filesystem::path& store);
+
+/// The same, written to STORE/study.json. Throws `ConfigError` when there is no folder `store`.
+Json write_study_summary(const Study& study, const std::filesystem::path& store);
 
 }  // namespace crossloom

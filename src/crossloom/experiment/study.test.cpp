@@ -192,6 +192,21 @@ TEST_F(StudyTest, CollapsedAndDivergedTrainingsAreCountedApart) {
   EXPECT_EQ(summary["outcomes"][0]["missing"], 2);
 }
 
+TEST_F(StudyTest, OneSeedHasNoStandardError) {
+  for (const StudyCell& cell : load({"study.seeds=[1]"}).cells()) put(cell, 0.7, false);
+  const Json summary = write_study_summary(load({"study.seeds=[1]"}), base_ / "store");
+  EXPECT_EQ(summary, Json::parse(read_file(base_ / "store" / "study.json")));
+  for (const Json& group : summary["groups"]) {
+    EXPECT_EQ(group["accuracy"]["mean"], 0.7);
+    EXPECT_TRUE(group["accuracy"]["standard_error"].is_null());
+    if (!group.contains("difference")) continue;
+    EXPECT_EQ(group["difference"]["mean"], 0);
+    EXPECT_TRUE(group["difference"]["standard_error"].is_null());
+    EXPECT_TRUE(group["difference"]["paired"]["standard_error"].is_null());
+  }
+  EXPECT_THROW(write_study_summary(load(), base_ / "nowhere"), ConfigError);
+}
+
 TEST_F(StudyTest, BadStudiesAreRefusedBeforeAnythingRuns) {
   EXPECT_NE(refusal("[study]\nseeds=[1]").find("without variants"), std::string::npos);
   EXPECT_NE(refusal("[variant.a]\n[variants.b]").find("variants"), std::string::npos);

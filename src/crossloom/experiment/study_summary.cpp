@@ -114,6 +114,14 @@ std::vector<Group> make_groups(const Json& cells) {
   return groups;
 }
 
+/// Statistics over seeds; one of them says nothing of their spread, which is null then.
+Json over_seeds(const Statistics& statistics) {
+  Json json = to_json(statistics);
+  if (statistics.count > 1) return json;
+  for (const char* spread : {"std", "standard_error", "ci95"}) json[spread] = nullptr;
+  return json;
+}
+
 /// Difference of the means of two groups: of independent samples, and where both have a seed, of
 /// pairs.
 Json difference(const Group& group, const Group& baseline) {
@@ -125,12 +133,12 @@ Json difference(const Group& group, const Group& baseline) {
     const auto found = baseline.accuracy.find(seed);
     if (found != baseline.accuracy.end()) pairs.push_back(value - found->second);
   }
-  Json result = {{"mean", own.mean - other.mean},
-                 {"standard_error", std::hypot(own.standard_error, other.standard_error)}};
+  const bool has_spread = own.count > 1 && other.count > 1;
+  Json result = {{"mean", own.mean - other.mean}, {"standard_error", nullptr}};
+  if (has_spread) result["standard_error"] = std::hypot(own.standard_error, other.standard_error);
   if (!pairs.empty()) {
-    const Statistics paired = summarise(pairs);
-    result["paired"] = {
-        {"count", paired.count}, {"mean", paired.mean}, {"standard_error", paired.standard_error}};
+    const Json paired = over_seeds(summarise(pairs));
+    for (const char* key : {"count", "mean", "standard_error"}) result["paired"][key] = paired[key];
   }
   return result;
 }
@@ -142,8 +150,8 @@ Json to_json(const Group& group, const std::vector<Group>& groups, const std::st
   json["seeds"] = group.all.size();
   json["collapsed"] = group.collapsed;
   json["accuracy"] =
-      group.accuracy.empty() ? Json() : to_json(summarise(values_of(group.accuracy)));
-  json["accuracy_with_collapsed"] = to_json(summarise(group.all));
+      group.accuracy.empty() ? Json() : over_seeds(summarise(values_of(group.accuracy)));
+  json["accuracy_with_collapsed"] = over_seeds(summarise(group.all));
   for (const auto& [name, values] : group.others) json[name] = summarise(values).mean;
   for (const Group& other : groups) {
     const bool is_baseline = other.variant == baseline && other.variant != group.variant &&
@@ -262,6 +270,17 @@ Json summarise_study(const Study& study, const fs::path& store) {
   summary["curves"] = make_curves(cells, store);
   summary["cost"] = make_costs(cells, variants);
   summary["cells"] = cells;
+  return summary;
+}
+
+Json write_study_summary(const Study& study, const fs::path& store) {
+  if (!fs::exists(store)) {
+    throw ConfigError("no runs in " + store.string() +
+                      " (there is no such folder); run the study first, or give its folder with "
+                      "--out");
+  }
+  const Json summary = summarise_study(study, store);
+  write_file(store / "study.json", summary.dump(1) + "\n");
   return summary;
 }
 

@@ -9,6 +9,7 @@
 #include "crossloom/core/errors.h"
 #include "crossloom/data/data_testing.h"
 #include "crossloom/network/architectures.h"
+#include "crossloom/network/max_pool.h"
 #include "crossloom/network/weight_files.h"
 
 namespace crossloom {
@@ -211,8 +212,34 @@ TEST(Operator, MaxPoolIsTheSameWithAndWithoutGradient) {
     const Operator pool("MaxPool", window);
     const Tensor with_gradient = pool.apply({x.clone().requires_grad_()});
     EXPECT_TRUE(pool.apply({x}).equal(with_gradient.detach())) << window;
+    const Tensor by_pixel = x.contiguous(at::MemoryFormat::ChannelsLast);
+    EXPECT_TRUE(pool.apply({by_pixel}).equal(with_gradient.detach())) << window;
   }
   EXPECT_ANY_THROW(Operator("MaxPool", windows[0]).apply({Rng(1).normal({1, 1, 1, 1})}));
+}
+
+TEST(MaxPool, NotANumberIsKept) {
+  Tensor x = at::zeros({1, 4, 2, 2});
+  for (std::int64_t channel = 0; channel < 4; ++channel) {
+    x.view({4, 4})[channel][channel] = std::numeric_limits<float>::quiet_NaN();
+  }
+  EXPECT_TRUE(max_pool(x, {{2, 2}, {2, 2}}).isnan().all().item<bool>());
+}
+
+TEST(MaxPool, OfSumsIsThatOfRectifiedSums) {
+  const Tensor a = Rng(1).normal({2, 3, 9, 12});
+  const Tensor b = Rng(2).normal({2, 3, 9, 12});
+  const std::vector<double> factors = {0, 0.25, 2};
+  for (const PoolWindow& window :
+       {PoolWindow{{2, 2}, {2, 2}}, PoolWindow{{3, 2}, {1, 3}}, PoolWindow{{1, 4}, {2, 1}}}) {
+    const std::vector<Tensor> pooled = max_pool_of_sums(a, b, factors, window);
+    ASSERT_EQ(pooled.size(), factors.size());
+    for (std::size_t f = 0; f < factors.size(); ++f) {
+      const Tensor expected =
+          at::max_pool2d(at::relu(a + factors[f] * b), window.kernel, window.stride);
+      EXPECT_TRUE(pooled[f].allclose(expected, 1e-6, 1e-6));
+    }
+  }
 }
 
 TEST(Architectures, NarrowFormsHaveAQuarterOfTheChannels) {

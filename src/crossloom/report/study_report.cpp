@@ -96,7 +96,9 @@ Json accuracy_section(const Json& study) {
                             const Json& accuracy = group.at("accuracy");
                             if (accuracy.is_null()) return nullptr;
                             const double mean = 100 * accuracy.at("mean").get<double>();
-                            const double error = 100 * accuracy.at("standard_error").get<double>();
+                            const Json& of_seeds = accuracy.at("standard_error");  // null: one
+                            const double error =
+                                of_seeds.is_null() ? 0 : 100 * of_seeds.get<double>();
                             return {{"y", mean}, {"low", mean - error}, {"high", mean + error}};
                           });
   chart["note"] =

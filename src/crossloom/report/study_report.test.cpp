@@ -28,6 +28,8 @@ class StudyReport : public testing::Test {
   StudyReport() {
     Json collapsed = make_group("b", 0.2, 0);
     collapsed["accuracy"] = nullptr;
+    Json of_one_seed = make_group("b", 0.1, 0.9);
+    of_one_seed["accuracy"]["standard_error"] = nullptr;
     put({{"study", "a <b> study"},
          {"baseline", "a"},
          {"axis", "sigma"},
@@ -39,11 +41,7 @@ class StudyReport : public testing::Test {
             {"collapsed", 1},
             {"diverged", 0},
             {"missing", 2}}}},
-         {"groups",
-          {make_group("a", 0.1, 0.8),
-           make_group("a", 0.2, 0.7),
-           make_group("b", 0.1, 0.9),
-           collapsed}},
+         {"groups", {make_group("a", 0.1, 0.8), make_group("a", 0.2, 0.7), of_one_seed, collapsed}},
          {"curves",
           {{{"variant", "a"},
             {"condition", 0.1},

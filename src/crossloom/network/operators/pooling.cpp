@@ -1,5 +1,6 @@
 #include <limits>
 
+#include "crossloom/network/max_pool.h"
 #include "crossloom/network/operators/table.h"
 
 namespace crossloom::operators {
@@ -44,34 +45,21 @@ struct Window {
   }
 };
 
-/// The maximum of every `window.stride`-th run of values along dimension 2 + `axis`.
-Tensor running_max(const Tensor& x, const Window& window, std::size_t axis) {
-  const auto dim = static_cast<std::int64_t>(2 + axis);
-  const std::int64_t reach = window.dilation[axis] * (window.kernel[axis] - 1);
-  const std::int64_t count = (x.size(dim) - reach - 1) / window.stride[axis] + 1;
-  TORCH_CHECK(x.size(dim) > reach, "a window larger than the image");
-  Tensor largest;
-  for (std::int64_t k = 0; k < window.kernel[axis]; ++k) {
-    const std::int64_t first = k * window.dilation[axis];
-    const std::int64_t last = first + (count - 1) * window.stride[axis] + 1;
-    const Tensor values = x.slice(dim, first, last, window.stride[axis]);
-    largest = largest.defined() ? at::maximum(largest, values) : values;
-  }
-  return largest;
-}
-
-/// Rows first, then columns: twenty times as fast as LibTorch's pooling of small windows, which
-/// also notes where the maxima are. Its gradient would be another where values are equal.
+/// Its gradient would be another where values are equal.
 Tensor max_pool_without_gradient(const Tensor& x, const Window& window) {
+  const auto pair = [](const std::vector<std::int64_t>& of) {
+    return std::array<std::int64_t, 2>{of[0], of[1]};
+  };
   const double lowest = -std::numeric_limits<double>::infinity();
   const bool has_padding = window.padding != std::vector<std::int64_t>(4, 0);
-  const Tensor padded = has_padding ? window.pad(x, lowest) : x;
-  return running_max(running_max(padded, window, 0), window, 1).contiguous();
+  return crossloom::max_pool(has_padding ? window.pad(x, lowest) : x,
+                             {pair(window.kernel), pair(window.stride), pair(window.dilation)});
 }
 
 Tensor max_pool(const Tensor& x, const Window& window) {
   const bool needs_gradient = at::GradMode::is_enabled() && x.requires_grad();
-  if (!needs_gradient && !window.has_ceil && x.dim() == 4) {
+  const bool is_plain = x.dim() == 4 && x.scalar_type() == at::kFloat && x.is_cpu();
+  if (!needs_gradient && !window.has_ceil && is_plain) {
     return max_pool_without_gradient(x, window);
   }
   if (window.fits_torch()) {

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include <ATen/ATen.h>
+
+namespace crossloom {
+
+using at::Tensor;
+
+/// Windows that slide over images, along the height and along the width; none reaches beyond the
+/// image.
+struct PoolWindow {
+  std::array<std::int64_t, 2> kernel = {1, 1};
+  std::array<std::int64_t, 2> stride = {1, 1};
+  std::array<std::int64_t, 2> dilation = {1, 1};
+};
+
+/// The largest value of each window, NaN where there is one; without gradient. LibTorch also notes
+/// where the maxima are and takes ten to twenty times as long for small windows.
+///
+///   x        [B, C, H, W]    float, on the CPU
+///   returns  [B, C, H', W']
+Tensor max_pool(const Tensor& x, const PoolWindow& window);
+
+/// max_pool(relu(a + f b)) for each f of `factors`. a and b are read once, and the sums stay in the
+/// cache. The channels of a pixel lie side by side in the results, as convolutions of few channels
+/// want them.
+///
+///   a, b     [B, C, H, W]    float, on the CPU
+///   returns  [B, C, H', W']  for each factor
+std::vector<Tensor> max_pool_of_sums(const Tensor& a,
+                                     const Tensor& b,
+                                     const std::vector<double>& factors,
+                                     const PoolWindow& window);
+
+}  // namespace crossloom
