@@ -52,7 +52,7 @@ TEST(NetworkForms, ExitsPoolAsAdaptiveAveragePoolingDoes) {
     const Tensor x = Rng(3).normal({4, 2, 13, 9});
     Tensor pooled;
     const std::size_t flat = form.find("exit1.flatten");
-    form.forward({x}, {}, [&](std::size_t node, const Tensor& y) {
+    form.forward(std::vector<Tensor>{x}, {}, [&](std::size_t node, const Tensor& y) {
       if (node == flat) pooled = y;
     });
     const Tensor expected = at::adaptive_avg_pool2d(x.relu(), {size, size}).flatten(1);
