@@ -118,7 +118,12 @@ void CalibrationOptions::describe(ParamList& params) {
                              {{"none", Columns::kNone},
                               {"gain", Columns::kGain},
                               {"gain_and_offset", Columns::kGainAndOffset}},
-                             "digital correction of each output after programming");
+                             "digital correction of each output");
+  params.add_choice<ColumnsAt>(
+      "columns_at",
+      columns_at,
+      {{"programming", ColumnsAt::kProgramming}, {"each_time", ColumnsAt::kEachTime}},
+      "when it is found: after programming, or anew whenever the chip has aged");
   params.add("drift_compensation",
              has_drift_compensation,
              "one digital factor per product that undoes the mean drift");
@@ -143,6 +148,10 @@ Calibration::Calibration(const CalibrationOptions& options,
 void Calibration::follow_ageing() {
   const at::NoGradGuard no_grad;
   if (options_.has_drift_compensation) compensate_drift();
+  const bool has_columns = options_.columns != CalibrationOptions::Columns::kNone;
+  if (has_columns && options_.columns_at == CalibrationOptions::ColumnsAt::kEachTime) {
+    correct_columns();
+  }
   if (options_.batch_norm == CalibrationOptions::BatchNorm::kReestimated) reestimate_batch_norm();
 }
 
@@ -168,6 +177,7 @@ void Calibration::set_ranges() {
 
 void Calibration::correct_columns() {
   std::vector<Line> lines(network_.products().size());
+  for (std::size_t i = 0; i < lines.size(); ++i) chip_.set_correction(i, {});
   const auto compare = [&](std::size_t index, const Tensor& x, const Tensor& y) {
     const StoredProduct& stored = network_.products()[index];
     const Tensor exact = digital_product(x, stored.weight, stored.geometry);

@@ -20,11 +20,13 @@ struct CalibrationOptions {
     kGain,           // y -> gain y for each output
     kGainAndOffset,  // y -> gain y + offset
   };
+  enum class ColumnsAt { kProgramming, kEachTime };
 
   std::int64_t examples = 64;
   std::int64_t batch_size = 8;  // ranges see all columns of a batch before any is converted
   BatchNorm batch_norm = BatchNorm::kFolded;
   Columns columns = Columns::kNone;
+  ColumnsAt columns_at = ColumnsAt::kProgramming;
   bool has_drift_compensation = false;
 
   void describe(ParamList& params);
@@ -36,7 +38,7 @@ using InputBatches = std::vector<std::vector<Tensor>>;
 /// Calibrates one freshly programmed chip, and again whenever it has aged.
 ///
 /// Column correction is the least-squares line from what the converters gave to what the exact
-/// product of the same inputs is, found once. Drift compensation is one factor per product and
+/// product of the same inputs is, found after programming, or anew at each time. Drift compensation is one factor per product and
 /// time: by how much the mean size of its outputs, against that of the exact product, has changed
 /// since programming. Batch normalisations are re-estimated at each time: from the exact network to
 /// the chip, their statistics move as those of the calibration inputs do, m + s z -> m' + s' z. So

@@ -231,6 +231,15 @@ TEST_F(Calibrated, DriftCompensationUndoesMostOfTheDriftOfPcm) {
   EXPECT_LT(error(options), 0.5 * without);
 }
 
+TEST_F(Calibrated, ColumnsCorrectedAtEachTimeFollowCellsThatDriftApart) {
+  CalibrationOptions options;
+  options.has_drift_compensation = true;  // of what they have in common
+  options.columns = CalibrationOptions::Columns::kGain;
+  const double once = error(options);
+  options.columns_at = CalibrationOptions::ColumnsAt::kEachTime;
+  EXPECT_LT(error(options), 0.85 * once);
+}
+
 TEST(Calibration, ColumnCorrectionFindsTheGainOfACoarseWindow) {
   // A window of half the largest weight clips; the best line through the outputs has a gain above
   // one.
