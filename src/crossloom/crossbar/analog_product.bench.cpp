@@ -56,16 +56,21 @@ void digital(benchmark::State& state, const Case& c) {
   for (auto _ : state) benchmark::DoNotOptimize(digital_product(x, w, c.geometry));
 }
 
+AnalogProduct programmed(const Hardware& hardware, const Case& c, const Tensor& w) {
+  AnalogProduct product(
+      hardware, c.geometry, InputSign::kNonNegative, at::scalar_tensor(1, at::kDouble), Rng(1));
+  Rng rng(3);
+  product.write(at::ones({1}, at::kBool).expand_as(w), w, 0, rng);
+  return product;
+}
+
 void analog(benchmark::State& state, const Case& c, Hardware hardware) {
   // The linear layer in one crossbar, so that the ratio is that of one product.
   hardware.array = c.geometry.kind == ProductGeometry::Kind::kLinear ? ArraySize{kSize, 8 * kSize}
                                                                      : ArraySize{256, 256};
-  AnalogProduct product(
-      hardware, c.geometry, InputSign::kNonNegative, at::scalar_tensor(1, at::kDouble), Rng(1));
   const Tensor x = Rng(1).uniform(c.input);
   const Tensor w = Rng(2).normal(c.geometry.weight_sizes());
-  Rng rng(3);
-  product.write(at::ones_like(w, at::kBool), w, 0, rng);
+  AnalogProduct product = programmed(hardware, c, w);
   product.forward(x, {});
   for (auto _ : state) benchmark::DoNotOptimize(product.forward(x, {}));
 }
@@ -74,13 +79,7 @@ void analog(benchmark::State& state, const Case& c, Hardware hardware) {
 void program(benchmark::State& state, const Case& c, Hardware hardware) {
   hardware.keeps_cells = false;
   const Tensor w = Rng(2).normal(c.geometry.weight_sizes());
-  for (auto _ : state) {
-    AnalogProduct product(
-        hardware, c.geometry, InputSign::kNonNegative, at::scalar_tensor(1, at::kDouble), Rng(1));
-    Rng rng(3);
-    product.write(at::ones({1}, at::kBool).expand_as(w), w, 0, rng);
-    benchmark::DoNotOptimize(product.conductances(1));
-  }
+  for (auto _ : state) benchmark::DoNotOptimize(programmed(hardware, c, w).conductances(1));
   const std::int64_t cells = w.numel() * hardware.mapping.footprint().num_cells;
   state.SetItemsProcessed(state.iterations() * cells);
 }

@@ -55,6 +55,8 @@ class AnalogProduct {
   const Tiling& tiling() const { return tiling_; }
   const WeightCells& weight_cells() const { return cells_; }
   Cells cells() const { return cells_.cells(); }
+  std::int64_t num_cells() const { return cells_.num_cells(); }
+  Tensor write_counts() const { return cells_.write_counts(); }
   const WeightMapping& mapping() const { return cells_.mapping(); }
 
   /// See `WeightCells`.

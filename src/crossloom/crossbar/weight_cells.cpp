@@ -57,21 +57,32 @@ WeightCells::WeightCells(const Hardware& hardware,
   }
   if (!is_kept_) return;
   pieces_.resize(static_cast<std::size_t>(num_pieces()));
-  for_each_piece(
-      [&](const Piece& piece) { pieces_[static_cast<std::size_t>(piece.index)] = make(piece); });
+  for_each_piece([&](const Piece& piece) { pieces_[piece.index] = make(piece); });
   references_ = make_references();
+}
+
+/// Shape of the block of cells of so many outputs.
+std::vector<std::int64_t> WeightCells::cell_sizes(std::int64_t outputs) const {
+  const std::int64_t slices = mapping_.num_slices();
+  std::vector<std::int64_t> sizes = weight_sizes_;
+  sizes[0] = outputs;
+  sizes.insert(sizes.begin(), {slices, cells_per_weight_ / slices});
+  return sizes;
+}
+
+std::int64_t WeightCells::num_cells() const {
+  return c10::multiply_integers(weight_sizes_) * cells_per_weight_;
 }
 
 std::int64_t WeightCells::num_pieces() const {
   const std::int64_t outputs = std::max<std::int64_t>(weight_sizes_[0], 1);
-  const std::int64_t cells = c10::multiply_integers(weight_sizes_) * cells_per_weight_;
-  return std::clamp<std::int64_t>((cells + kPieceCells / 2) / kPieceCells, 1, outputs);
+  return std::clamp<std::int64_t>((num_cells() + kPieceCells / 2) / kPieceCells, 1, outputs);
 }
 
 /// Pieces of the same size, but for one output.
 WeightCells::Piece WeightCells::piece(std::int64_t index) const {
   const auto begin = [&](std::int64_t k) { return k * weight_sizes_[0] / num_pieces(); };
-  return {index, begin(index), begin(index + 1) - begin(index)};
+  return {static_cast<std::size_t>(index), begin(index), begin(index + 1) - begin(index)};
 }
 
 template <class Function>
@@ -83,12 +94,7 @@ void WeightCells::for_each_piece(const Function& function) const {
 }
 
 Cells WeightCells::make(const Piece& piece) const {
-  const std::int64_t slices = mapping_.num_slices();
-  std::vector<std::int64_t> sizes = weight_sizes_;
-  sizes[0] = piece.count;
-  sizes.insert(sizes.begin(), {slices, cells_per_weight_ / slices});
-  return device_.make_cells(sizes,
-                            place_.fork(kPieces).fork(static_cast<std::uint64_t>(piece.index)));
+  return device_.make_cells(cell_sizes(piece.count), place_.fork(kPieces).fork(piece.index));
 }
 
 Cells WeightCells::make_references() const {
@@ -97,7 +103,7 @@ Cells WeightCells::make_references() const {
 }
 
 Cells WeightCells::cells_of(const Piece& piece) const {
-  if (is_kept_) return pieces_[static_cast<std::size_t>(piece.index)];
+  if (is_kept_) return pieces_[piece.index];
   Cells cells = make(piece);
   if (writing_) write(piece, at::ones({1}, at::kBool), *writing_, cells);
   return cells;
@@ -105,8 +111,7 @@ Cells WeightCells::cells_of(const Piece& piece) const {
 
 Cells WeightCells::cells() const {
   std::vector<Cells> pieces(static_cast<std::size_t>(num_pieces()));
-  for_each_piece(
-      [&](const Piece& piece) { pieces[static_cast<std::size_t>(piece.index)] = cells_of(piece); });
+  for_each_piece([&](const Piece& piece) { pieces[piece.index] = cells_of(piece); });
   return join(pieces, kOutputs);
 }
 
@@ -137,7 +142,7 @@ void WeightCells::write(const Piece& piece,
                         Cells& cells) const {
   const Tensor target =
       mapping_.of_outputs(piece.first, piece.count).to_conductances(piece.part(writing.w));
-  Rng own = writing.rng.fork(static_cast<std::uint64_t>(piece.index));
+  Rng own = writing.rng.fork(piece.index);
   device_.write(
       cells, is_new(target, cells, device_.range()).logical_and(mask), target, writing.clock, own);
 }
@@ -158,9 +163,8 @@ void WeightCells::write(const Tensor& mask, const Tensor& w, double clock, Rng& 
     writing_ = writing;
     return;
   }
-  for_each_piece([&](const Piece& piece) {
-    write(piece, piece.part(mask), writing, pieces_[static_cast<std::size_t>(piece.index)]);
-  });
+  for_each_piece(
+      [&](const Piece& piece) { write(piece, piece.part(mask), writing, pieces_[piece.index]); });
   if (has_references() && !was_written(references_)) write_references(writing, references_);
 }
 
@@ -182,11 +186,8 @@ void WeightCells::pulse(const Tensor& num_pulses, const Tensor& w, double clock,
           : at::stack({num_pulses * is_positive, -num_pulses * is_positive.logical_not()});
   const Rng writes = rng.branch();
   for_each_piece([&](const Piece& piece) {
-    Rng own = writes.fork(static_cast<std::uint64_t>(piece.index));
-    device_.pulse(pieces_[static_cast<std::size_t>(piece.index)],
-                  piece.part(pulses.unsqueeze(0), kOutputs),
-                  clock,
-                  own);
+    Rng own = writes.fork(piece.index);
+    device_.pulse(pieces_[piece.index], piece.part(pulses.unsqueeze(0), kOutputs), clock, own);
   });
 }
 
@@ -211,6 +212,10 @@ std::vector<WeightCells::Values> WeightCells::values(const CellLaw& law) const {
     }
   });
   return values;
+}
+
+Tensor WeightCells::write_counts() const {
+  return values([](const Cells& cells) { return std::vector<Tensor>{cells.write_count}; })[0].cells;
 }
 
 WeightCells::Values WeightCells::conductances(double clock) const {
@@ -275,7 +280,7 @@ void WeightCells::load_state(const std::map<std::string, Tensor>& state) {
     }
   }
   const auto switches = state.find(kSwitches);
-  const bool fits = cells.g_written.sizes() == this->cells().g_written.sizes() &&
+  const bool fits = cells.g_written.sizes() == cell_sizes(weight_sizes_[0]) &&
                     switches_.defined() == (switches != state.end()) &&
                     has_references() == !of_references.empty();
   if (!fits) {
@@ -284,8 +289,7 @@ void WeightCells::load_state(const std::map<std::string, Tensor>& state) {
         "checkpoint); start the run anew");
   }
   for_each_piece([&](const Piece& piece) {
-    pieces_[static_cast<std::size_t>(piece.index)] =
-        narrow(cells, kOutputs, piece.first, piece.count);
+    pieces_[piece.index] = narrow(cells, kOutputs, piece.first, piece.count);
   });
   if (switches_.defined()) switches_ = switches->second;
   if (has_references()) references_ = cells_from_tensors(of_references);

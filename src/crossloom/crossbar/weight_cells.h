@@ -34,6 +34,11 @@ class WeightCells {
   /// The cells of reference columns; nothing without these.
   Cells references() const;
 
+  /// Cells, without those of reference columns, and how often each was written: [S, P, weight
+  /// shape].
+  std::int64_t num_cells() const;
+  Tensor write_counts() const;
+
   const WeightMapping& mapping() const { return mapping_; }
   bool has_references() const { return mapping_.scheme() == WeightScheme::kOffset; }
 
@@ -92,7 +97,7 @@ class WeightCells {
 
   /// Outputs first … first + count - 1.
   struct Piece {
-    std::int64_t index;
+    std::size_t index;
     std::int64_t first;
     std::int64_t count;
     Tensor part(const Tensor& of_all, std::int64_t dim = 0) const {
@@ -100,6 +105,7 @@ class WeightCells {
     }
   };
 
+  std::vector<std::int64_t> cell_sizes(std::int64_t outputs) const;
   std::int64_t num_pieces() const;
   Piece piece(std::int64_t index) const;
   template <class Function>

@@ -34,7 +34,7 @@ Json picture_of_chip(const TrainingMethod& method) {
   for (std::size_t i = 0; i < chip->products().size(); ++i) {
     const AnalogProduct& product = chip->products()[i];
     const Tensor g = as_crossbar(product.conductances(chip->clock())) * 1e6;  // [uS]
-    const Tensor writes = product.cells().write_count;
+    const Tensor writes = product.write_counts();
     Json map = Json::array();
     const bool is_small = g.numel() <= 40000;  // larger maps say nothing on a screen
     for (std::int64_t k = 0; is_small && k < g.numel(); ++k) {

@@ -272,8 +272,8 @@ Json summarise_training(const Training& training, const Dataset& dataset) {
   double writes = 0;
   double cells = 0;
   for (const AnalogProduct& product : chip->products()) {
-    writes += product.cells().write_count.sum().item<double>();
-    cells += static_cast<double>(product.cells().write_count.numel());
+    writes += product.write_counts().sum().item<double>();
+    cells += static_cast<double>(product.num_cells());
   }
   const auto weights = static_cast<double>(num_weights(training.method->network()));
   const auto steps = static_cast<double>(training.run->num_steps());

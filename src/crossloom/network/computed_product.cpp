@@ -62,7 +62,7 @@ Tensor ComputedProduct::one_head(
   const Tensor weight = (b / scale).t().contiguous();
   AnalogProduct written = heads_[head];
   written.write(at::ones_like(weight, at::kBool), weight, context.clock, writes);
-  writes_ += written.cells().write_count.sum().item<std::int64_t>();
+  writes_ += written.write_counts().sum().item<std::int64_t>();
   ReadContext read = context;
   read.rng = context.rng.fork(head);
   read.first_image *= a.size(0);  // each of its rows is a vector of its own
@@ -73,7 +73,7 @@ Tensor ComputedProduct::one_head(
 
 std::int64_t ComputedProduct::num_cells() const {
   std::int64_t count = 0;
-  for (const AnalogProduct& head : heads_) count += head.cells().g_target.numel();
+  for (const AnalogProduct& head : heads_) count += head.num_cells();
   return count;
 }
 
