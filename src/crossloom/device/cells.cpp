@@ -16,32 +16,23 @@ Tensor take(const std::map<std::string, Tensor>& tensors, const std::string& nam
   return found->second;
 }
 
-/// The quantities of cells that `function` makes of those of others, name by name.
-template <class Function>
-Cells each(const std::map<std::string, Tensor>& names, const Function& function) {
-  std::map<std::string, Tensor> made;
-  for (const auto& item : names) made[item.first] = function(item.first);
-  return cells_from_tensors(made);
-}
-
 }  // namespace
 
 Cells join(const std::vector<Cells>& blocks, std::int64_t dim) {
   if (blocks.size() == 1) return blocks[0];
-  std::vector<std::map<std::string, Tensor>> named;
-  for (const Cells& block : blocks) named.push_back(to_tensors(block));
-  return each(named[0], [&](const std::string& name) {
-    std::vector<Tensor> parts;
-    for (const auto& block : named) parts.push_back(block.at(name));
-    return at::cat(parts, dim);
-  });
+  std::map<std::string, std::vector<Tensor>> parts;
+  for (const Cells& block : blocks) {
+    for (const auto& [name, tensor] : to_tensors(block)) parts[name].push_back(tensor);
+  }
+  std::map<std::string, Tensor> joined;
+  for (const auto& [name, tensors] : parts) joined[name] = at::cat(tensors, dim);
+  return cells_from_tensors(joined);
 }
 
 Cells narrow(const Cells& cells, std::int64_t dim, std::int64_t start, std::int64_t length) {
-  const std::map<std::string, Tensor> named = to_tensors(cells);
-  return each(named, [&](const std::string& name) {
-    return named.at(name).narrow(dim, start, length).clone();
-  });
+  std::map<std::string, Tensor> part = to_tensors(cells);
+  for (auto& item : part) item.second = item.second.narrow(dim, start, length).clone();
+  return cells_from_tensors(part);
 }
 
 std::map<std::string, Tensor> to_tensors(const Cells& cells) {
