@@ -8,42 +8,6 @@ namespace {
 /// Passes of calibration, apart from those of tests.
 constexpr std::uint64_t kFirstPass = std::uint64_t{1} << 32;
 
-/// [B, C, H, W] or [..., C] -> [C, n]
-Tensor by_output(const Tensor& y, const ProductGeometry& geometry) {
-  const bool is_image = geometry.kind == ProductGeometry::Kind::kConv;
-  return (is_image ? y.transpose(0, 1).flatten(1) : y.flatten(0, -2).t()).to(at::kDouble);
-}
-
-/// Sums of a regression of `exact` on `given`, for each output.
-struct Line {
-  Tensor count, x, y, xx, xy;  // [C]
-
-  void add(const Tensor& given, const Tensor& exact) {
-    if (!count.defined()) {
-      count = at::zeros({given.size(0)}, at::kDouble);
-      x = y = xx = xy = count;
-    }
-    count = count + given.size(1);
-    x = x + given.sum(1);
-    y = y + exact.sum(1);
-    xx = xx + given.square().sum(1);
-    xy = xy + (given * exact).sum(1);
-  }
-
-  /// A column that does not vary keeps its gain.
-  DigitalCorrection solve(bool has_offset) const {
-    const Tensor var = has_offset ? xx / count - (x / count).square() : xx / count;
-    const Tensor cov = has_offset ? xy / count - x * y / count.square() : xy / count;
-    const Tensor varies = var > 1e-12 * (xx / count).clamp_min(1e-300);
-    DigitalCorrection line;
-    line.gain = at::where(varies, cov / var, at::ones_like(var));
-    line.offset = has_offset ? (y - line.gain * x) / count : at::zeros_like(var);
-    line.gain = line.gain.to(at::kFloat);
-    line.offset = line.offset.to(at::kFloat);
-    return line;
-  }
-};
-
 /// Sums over the inputs of a batch normalisation, for each channel.
 struct Moments {
   double count = 0;
@@ -96,7 +60,7 @@ std::map<std::size_t, BatchNormalisation> batch_normalisations(const Network& ne
 
 /// What follows a product of the chip or the exact network: [C, n].
 Tensor product_outputs(const StoredProduct& stored, const Tensor& y) {
-  return by_output(y, stored.geometry) * stored.log_scale.exp() +
+  return by_output(y, stored.geometry).to(at::kDouble) * stored.log_scale.exp() +
          stored.bias.to(at::kDouble).unsqueeze(1);
 }
 
@@ -176,17 +140,19 @@ void Calibration::set_ranges() {
 }
 
 void Calibration::correct_columns() {
-  std::vector<Line> lines(network_.products().size());
-  for (std::size_t i = 0; i < lines.size(); ++i) chip_.set_correction(i, {});
-  const auto compare = [&](std::size_t index, const Tensor& x, const Tensor& y) {
-    const StoredProduct& stored = network_.products()[index];
-    const Tensor exact = digital_product(x, stored.weight, stored.geometry);
-    lines[index].add(by_output(y, stored.geometry), by_output(exact, stored.geometry));
-  };
-  run_chip(RangeUse::kFrozen, compare);
   const bool has_offset = options_.columns == CalibrationOptions::Columns::kGainAndOffset;
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    if (lines[i].count.defined()) chip_.set_correction(i, lines[i].solve(has_offset));
+  std::vector<CorrectionFit> fits(network_.products().size());
+  for (std::size_t i = 0; i < fits.size(); ++i) chip_.set_correction(i, {});
+  std::vector<Tensor> exact(fits.size());
+  for (const std::vector<Tensor>& batch : batches_) {
+    network_.forward(batch, [&](std::size_t index, const Tensor& x) {
+      const StoredProduct& stored = network_.products()[index];
+      return exact[index] = digital_product(x, stored.weight, stored.geometry);
+    });
+    run_chip(batch, RangeUse::kFrozen, [&](std::size_t index, const Tensor&, const Tensor& y) {
+      fits[index].add(y, exact[index], network_.products()[index].geometry);
+      chip_.set_correction(index, fits[index].solve(has_offset));
+    });
   }
 }
 
@@ -204,7 +170,9 @@ void Calibration::reestimate_batch_norm() {
     run_chip(batch, RangeUse::kFrozen, [&](std::size_t index, const Tensor&, const Tensor& y) {
       const auto norm = norms.find(index);
       if (norm == norms.end()) return;
-      norm->second.on_chip.add(product_outputs(network_.products()[index], y));
+      const StoredProduct& stored = network_.products()[index];
+      const Tensor corrected = chip_.correction(index).apply(y, stored.geometry);
+      norm->second.on_chip.add(product_outputs(stored, corrected));
       norm->second.update(exact_, network_);
     });
   }

@@ -215,8 +215,9 @@ std::vector<LayerQuality> layer_quality(const ChipPlan& plan,
           read,
           [&](std::size_t index, const Tensor& x, const Tensor& y) {
             const StoredProduct& stored = exact.products()[index];
-            probe.compare(
-                exact.product_node(index), y, digital_product(x, stored.weight, stored.geometry));
+            probe.compare(exact.product_node(index),
+                          ready.chip.correction(index).apply(y, stored.geometry),
+                          digital_product(x, stored.weight, stored.geometry));
           },
           [&](std::size_t node, const Tensor& a, const Tensor& b, const Tensor& y) {
             probe.compare(node, y, at::matmul(a, b));

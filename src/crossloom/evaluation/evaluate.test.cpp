@@ -240,6 +240,20 @@ TEST_F(Calibrated, ColumnsCorrectedAtEachTimeFollowCellsThatDriftApart) {
   EXPECT_LT(error(options), 0.85 * once);
 }
 
+// Corrections are used as soon as they are found, so that those behind are found with inputs of the
+// right size: errors of all layers together do not pile up.
+TEST_F(Calibrated, ColumnsCorrectedAtEachTimeUndoTheDriftByThemselves) {
+  CalibrationOptions options;
+  const double without = error(options);
+  options.has_drift_compensation = true;
+  const double compensated = error(options);
+  options.has_drift_compensation = false;
+  options.columns = CalibrationOptions::Columns::kGainAndOffset;
+  options.columns_at = CalibrationOptions::ColumnsAt::kEachTime;
+  EXPECT_LT(error(options), 0.5 * without);
+  EXPECT_LT(error(options), compensated);
+}
+
 TEST(Calibration, ColumnCorrectionFindsTheGainOfACoarseWindow) {
   // A window of half the largest weight clips; the best line through the outputs has a gain above
   // one.
@@ -263,7 +277,8 @@ TEST(Calibration, ColumnCorrectionFindsTheGainOfACoarseWindow) {
                  {},
                  [&](std::size_t index, const Tensor& in, const Tensor& y) {
                    const StoredProduct& stored = network.products()[index];
-                   squares += (y - digital_product(in, stored.weight, stored.geometry))
+                   const Tensor corrected = chip.correction(index).apply(y, stored.geometry);
+                   squares += (corrected - digital_product(in, stored.weight, stored.geometry))
                                   .square()
                                   .sum()
                                   .item<double>();

@@ -151,17 +151,7 @@ Tensor Chip::product(const Network& network,
   context.first_image = read.first_image;
   context.ranges = read.ranges;
   const Tensor y = AnalogForward::apply(x, stored.weight, &analog, context, read.backward);
-  return corrected(index, y, stored.geometry);
-}
-
-Tensor Chip::corrected(std::size_t index, const Tensor& y, const ProductGeometry& geometry) const {
-  const Tensor factored = drift_factors_[index] == 1 ? y : y * drift_factors_[index];
-  const DigitalCorrection& correction = corrections_[index];
-  if (!correction.gain.defined()) return factored;
-  if (geometry.kind == ProductGeometry::Kind::kLinear) {
-    return factored * correction.gain + correction.offset;
-  }
-  return factored * correction.gain.view({1, -1, 1, 1}) + correction.offset.view({1, -1, 1, 1});
+  return drift_factors_[index] == 1 ? y : y * drift_factors_[index];
 }
 
 std::vector<Tensor> Chip::forward(const Network& network,
@@ -172,7 +162,7 @@ std::vector<Tensor> Chip::forward(const Network& network,
   const auto stored = [&](std::size_t index, const Tensor& x) {
     const Tensor y = product(network, index, x, read);
     if (observer) observer(index, x, y);
-    return y;
+    return corrections_[index].apply(y, network.products()[index].geometry);
   };
   const auto computed = [&](std::size_t node, const Tensor& a, const Tensor& b) {
     if (computed_.count(node) == 0) return Tensor();

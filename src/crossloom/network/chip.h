@@ -4,6 +4,7 @@
 
 #include "crossloom/crossbar/analog_product.h"
 #include "crossloom/network/computed_product.h"
+#include "crossloom/network/digital_correction.h"
 #include "crossloom/network/network.h"
 
 namespace crossloom {
@@ -23,13 +24,8 @@ struct ChipRead {
 struct Placement {
   bool is_analog = true;  // otherwise exactly, in the digital part
   Hardware hardware;
-  Tensor w_max;  // [] or [C]  weight at the edge of the conductance window
-};
-
-/// What the digital part does to the outputs of a product: y -> gain y + offset.
-struct DigitalCorrection {
-  Tensor gain;    // [C]
-  Tensor offset;  // [C]
+  Tensor w_max;          // [] or [C]  weight at the edge of the conductance window
+  std::size_t kind = 0;  // of its hardware: products of one kind have the same
 };
 
 /// A network on crossbars: a seed and a clock.
@@ -57,7 +53,7 @@ class Chip {
        std::uint64_t seed,
        std::uint64_t number);
 
-  /// Sees the input and the output of each product, before scale and bias.
+  /// Sees the input and the output of each product, before its correction, scale and bias.
   using Observer = std::function<void(std::size_t index, const Tensor& x, const Tensor& y)>;
 
   /// Sees the operands and the result of each product of two activations that is on crossbars.
@@ -81,6 +77,7 @@ class Chip {
   /// Digital corrections of product `index`; a factor of 1 and no correction at first.
   void set_correction(std::size_t index, const DigitalCorrection& correction);
   void set_drift_factor(std::size_t index, double factor);
+  const DigitalCorrection& correction(std::size_t index) const { return corrections_.at(index); }
 
   /// Writes every weight of `network` once, at the present time.
   void program(const Network& network);
@@ -106,7 +103,6 @@ class Chip {
  private:
   Tensor product(const Network& network, std::size_t index, const Tensor& x, const ChipRead& read);
   Tensor computed_product(std::size_t node, const Tensor& a, const Tensor& b, const ChipRead& read);
-  Tensor corrected(std::size_t index, const Tensor& y, const ProductGeometry& geometry) const;
 
   std::uint64_t seed_;
   std::uint64_t number_;

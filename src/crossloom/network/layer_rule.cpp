@@ -103,4 +103,10 @@ std::vector<Placement> place_by_rule(const Network& network,
   return placements;
 }
 
+std::vector<Placement> place_by_rule(const Network& network,
+                                     const Hardware& hardware,
+                                     const LayerRule& layers) {
+  return place_by_rule(network, hardware, layers, largest_weights(network, hardware.mapping.scale));
+}
+
 }  // namespace crossloom

@@ -33,6 +33,11 @@ std::vector<Placement> place_by_rule(const Network& network,
                                      const LayerRule& layers,
                                      const std::vector<Tensor>& w_max);
 
+/// The same with the windows of the largest weights.
+std::vector<Placement> place_by_rule(const Network& network,
+                                     const Hardware& hardware,
+                                     const LayerRule& layers = {});
+
 /// The products that `pattern` fits, by index.
 std::vector<std::size_t> matching_products(const Network& network, const std::string& pattern);
 
