@@ -118,7 +118,10 @@ TEST_F(FinetuneClaims, ClipAndInjectionRepairAChipOfTwiceTheErrors) {
   options.optimiser.learning_rate = 1e-3;
   options.optimiser.weight_decay = 0;
   options.test_images = 1000;
-  TrainingRun run(*method, TrainingSetup{*network_, shrunk, {}, {}, 1, {}}, dataset_, options);
+  TrainingRun run(*method,
+                  TrainingSetup{*network_, place_by_rule(*network_, shrunk), {}, {}, 1},
+                  dataset_,
+                  options);
   while (!run.is_finished()) run.advance();
   const Statistics before = on_chips(*network_, hardware);
   const Statistics after = on_chips(run.result(), shrunk);

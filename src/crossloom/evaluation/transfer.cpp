@@ -7,11 +7,6 @@ void TransferOptions::describe(ParamList& params) {
       "chips", chips, {0, 1e6}, "1", "fresh chips that the trained network is programmed on");
   params.add(
       "test_images", test_images, {0, 1e9}, "1", "first images of the test set used; 0 = all");
-  params.add("calibration_images",
-             calibration_images,
-             {1, 1e6},
-             "1",
-             "first training images, which set the ranges of converters that are not fixed");
   params.add("elapsed", elapsed, {0, 1e10}, "s", "times from programming to the tests");
 }
 

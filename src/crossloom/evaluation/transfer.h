@@ -7,8 +7,7 @@ namespace crossloom {
 /// Monte Carlo over chips: how many, and what is measured on each.
 struct TransferOptions {
   std::int64_t chips = 20;
-  std::int64_t test_images = 0;  // 0: all
-  std::int64_t calibration_images = 256;
+  std::int64_t test_images = 0;       // 0: all
   std::vector<double> elapsed = {0};  // [s] from programming to the tests
 
   void describe(ParamList& params);

@@ -35,6 +35,14 @@ HardwareConfig make_hardware(const std::vector<Json>& layers_of_values) {
   return config;
 }
 
+/// The place of `values` among those seen before, `seen`, to which it is added.
+std::size_t number_of(const std::vector<Json>& values, std::vector<std::vector<Json>>& seen) {
+  const auto found = std::find(seen.begin(), seen.end(), values);
+  if (found != seen.end()) return static_cast<std::size_t>(found - seen.begin());
+  seen.push_back(values);
+  return seen.size() - 1;
+}
+
 }  // namespace
 
 std::string text_at(const Json& values,
@@ -138,35 +146,50 @@ void ChipConfig::for_each_section(const VisitSection& visit) {
   section(visit, "calibration", [&](ParamList& params) { calibration.describe(params); });
 }
 
-void ChipConfig::assign(const Json& values) {
-  Json rest = values;
-  if (rest.contains("layer")) {
-    own_ = rest["layer"];
-    rest.erase("layer");
-    if (!own_.is_object()) {
-      throw ConfigError(
-          "[layer] is a value (it names layers with hardware of their own); write "
-          "[layer.\"PATTERN\".adc]");
-    }
-  }
-  base_.choose_device(rest);
-  assign_sections(rest, [&](const VisitSection& visit) { for_each_section(visit); });
-  base_.hardware.validate();
-  base_values_ = hardware_tables(this->values());
-  for (const auto& item : own_.items()) make_hardware({base_values_, item.value()});
+void ChipConfig::take_own_hardware(Json& values) {
+  if (!values.contains("layer")) return;
+  own_ = values["layer"];
+  values.erase("layer");
+  if (own_.is_object()) return;
+  throw ConfigError(
+      "[layer] is a value (it names layers with hardware of their own); write "
+      "[layer.\"PATTERN\".adc]");
 }
 
-Json ChipConfig::values() {
+void ChipConfig::add_own_hardware(const Json& tables) {
+  own_.merge_patch(tables);
+  validate();
+}
+
+void ChipConfig::validate() const {
+  base_.hardware.validate();
+  for (const auto& item : own_.items()) make_hardware({base_values(), item.value()});
+}
+
+void ChipConfig::assign(const Json& values) {
+  Json rest = values;
+  take_own_hardware(rest);
+  choose_device(rest);
+  assign_sections(rest, [&](const VisitSection& visit) { for_each_section(visit); });
+  validate();
+}
+
+Json ChipConfig::values() const {
+  ChipConfig copy = *this;  // parameters refer to what may be changed
   Json values = Json::object();
-  for_each_section(
+  copy.for_each_section(
       [&](const std::string& name, ParamList& params) { values[name] = params.values(); });
   if (!own_.empty()) values["layer"] = own_;
   return values;
 }
 
+Json ChipConfig::base_values() const {
+  return hardware_tables(values());
+}
+
 std::vector<Placement> ChipConfig::place(const Network& network) const {
   const std::vector<bool> is_analog = layers.choose(network);
-  std::vector<std::vector<Json>> layers_of_values(is_analog.size(), {base_values_});
+  std::vector<std::vector<Json>> layers_of_values(is_analog.size(), {base_values()});
   for (const auto& item : own_.items()) {
     const std::vector<std::size_t> found = matching_products(network, item.key());
     if (found.empty() && matching_computed(network, item.key()).empty()) {
@@ -176,10 +199,12 @@ std::vector<Placement> ChipConfig::place(const Network& network) const {
     for (const std::size_t index : found) layers_of_values[index].push_back(item.value());
   }
   std::vector<Placement> placements;
+  std::vector<std::vector<Json>> kinds;
   for (std::size_t i = 0; i < is_analog.size(); ++i) {
     Placement placement;
     placement.is_analog = is_analog[i];
     placement.hardware = make_hardware(layers_of_values[i]).hardware;
+    placement.kind = number_of(layers_of_values[i], kinds);
     placement.w_max = largest_weight(network.products()[i], placement.hardware.mapping.scale);
     if (placement.is_analog) {
       tile_product(network.products()[i].geometry,
@@ -194,7 +219,7 @@ std::vector<Placement> ChipConfig::place(const Network& network) const {
 std::vector<ComputedPlacement> ChipConfig::place_computed(const Network& network) const {
   std::vector<ComputedPlacement> placements;
   for (const std::size_t node : layers.choose_computed(network)) {
-    std::vector<Json> values = {base_values_};
+    std::vector<Json> values = {base_values()};
     for (const auto& item : own_.items()) {
       const std::vector<std::size_t> fits = matching_computed(network, item.key());
       if (std::count(fits.begin(), fits.end(), node) > 0) values.push_back(item.value());
@@ -205,11 +230,13 @@ std::vector<ComputedPlacement> ChipConfig::place_computed(const Network& network
 }
 
 std::string to_toml(ChipConfig& chip) {
-  std::string text =
-      sections_as_toml([&](const VisitSection& visit) { chip.for_each_section(visit); });
-  const Json values = chip.values();
-  if (!values.contains("layer")) return text;
-  for (const auto& [pattern, tables] : values.at("layer").items()) {
+  return sections_as_toml([&](const VisitSection& visit) { chip.for_each_section(visit); }) +
+         own_hardware_as_toml(chip);
+}
+
+std::string own_hardware_as_toml(const ChipConfig& chip) {
+  std::string text;
+  for (const auto& [pattern, tables] : chip.own_hardware().items()) {
     for (const auto& [table, keys] : tables.items()) {
       text += "\n[layer." + Json(pattern).dump() + "." + table + "]\n";
       for (const auto& [key, value] : keys.items()) {
@@ -238,12 +265,6 @@ Json with_chip_file(Json values, const std::filesystem::path& folder) {
   if (name.empty()) return values;
   const std::filesystem::path path = folder / name;
   Json merged = read_toml(path);
-  merged.erase("calibration");
-  if (merged.contains("layer")) {
-    throw ConfigError("experiment.chip = " + path.string() +
-                      " (its layers have hardware of their own, which training does not know); "
-                      "take a chip file without [layer] tables");
-  }
   values["experiment"].erase("chip");
   merged.merge_patch(values);
   return merged;

@@ -36,15 +36,29 @@ class ChipConfig {
   CalibrationOptions calibration;
 
   const Hardware& hardware() const { return base_.hardware; }
+  const std::string& device_name() const { return base_.device_name; }
 
+  /// The tables but [layer].
   void for_each_section(const VisitSection& visit);
 
   /// Assigns the tables of `values`; throws `ConfigError` naming the first key that is unknown, of
   /// a wrong unit or out of bounds.
   void assign(const Json& values);
 
+  /// The same in parts, for files that have other tables too: [layer], which is taken out of
+  /// `values`; the device, which decides on the keys of [device]; all other sections; and, when
+  /// these have their values, whether all goes together.
+  void take_own_hardware(Json& values);
+  void choose_device(const Json& values) { base_.choose_device(values); }
+  void validate() const;
+
+  /// More tables for products with hardware of their own, as [layer] has them; they win over those
+  /// that are there.
+  void add_own_hardware(const Json& tables);
+  const Json& own_hardware() const { return own_; }
+
   /// All values as they stand, in SI.
-  Json values();
+  Json values() const;
 
   /// Where each product of `network` runs. Throws `ConfigError` when it does not fit, or a pattern
   /// fits no product.
@@ -54,22 +68,24 @@ class ChipConfig {
   std::vector<ComputedPlacement> place_computed(const Network& network) const;
 
  private:
+  Json base_values() const;
+
   HardwareConfig base_;
-  Json base_values_ = Json::object();
   Json own_ = Json::object();  // pattern -> tables that win over the base
 };
 
 /// A chip file of all values of `chip`, with unit and doc line of each.
 std::string to_toml(ChipConfig& chip);
 
+/// Its [layer] tables.
+std::string own_hardware_as_toml(const ChipConfig& chip);
+
 /// Reads a chip file; `overrides` are texts "section.key=value" that win over it.
 ChipConfig load_chip_config(const std::filesystem::path& path,
                             const std::vector<std::string>& overrides);
 
-/// `values` of an experiment on top of the hardware and [layers] of the chip file that its
-/// `experiment.chip` names, a path from `folder` on, so that training and evaluation share one
-/// file. [calibration] is not taken over: fresh chips of an experiment set their ranges only.
-/// Throws `ConfigError` when layers have hardware of their own there.
+/// `values` of an experiment on top of the chip file that its `experiment.chip` names, a path from
+/// `folder` on, so that training and evaluation share one file.
 Json with_chip_file(Json values, const std::filesystem::path& folder);
 
 /// Lets each table of `values` be taken by the section of its name. Throws `ConfigError` on a table

@@ -15,7 +15,11 @@ constexpr const char* kPretrained = "pretrained";
 
 }  // namespace
 
-Experiment::Experiment() : method_(make_method(method_name)) {}
+Experiment::Experiment() : method_(make_method(method_name)) {
+  chip.calibration.examples = 256;
+  chip.calibration.batch_size = 256;
+  chip.calibration.batch_norm = CalibrationOptions::BatchNorm::kKept;
+}
 
 Network Experiment::first_network(const std::filesystem::path& data_dir) const {
   if (weights == kPretrained) return open_model(network, {}, data_dir);
@@ -54,7 +58,6 @@ void Experiment::for_each_section(const VisitSection& visit) {
     params.add("baselines", baselines, "methods trained beside, for comparison");
   });
   chip.for_each_section(visit);
-  section("layers", [&](ParamList& params) { layers.describe(params); });
   section("noise", [&](ParamList& params) { noise.describe(params); });
   section("training", [&](ParamList& params) {
     params.add("method", method_name, "training method");
@@ -68,14 +71,16 @@ void Experiment::for_each_section(const VisitSection& visit) {
 
 void Experiment::assign(const Json& values) {
   // Which device and method are meant decides which keys there are.
-  chip.choose_device(values);
+  Json rest = values;
+  chip.take_own_hardware(rest);
+  chip.choose_device(rest);
   const std::string method = text_at(values, "training", "method", method_name);
   if (method != method_name) {
     method_values_ = Json::object();
     method_ = make_method(method);
     method_name = method;
   }
-  assign_sections(values, [&](const VisitSection& visit) { for_each_section(visit); });
+  assign_sections(rest, [&](const VisitSection& visit) { for_each_section(visit); });
   ParamList params;
   method_->describe(params);
   method_values_ = params.values();
@@ -83,17 +88,13 @@ void Experiment::assign(const Json& values) {
 }
 
 void Experiment::validate() const {
-  chip.hardware.validate();
+  chip.validate();
   noise.validate();
-  const Network architecture = make_network(network);
-  layers.choose(architecture);
-  if (!layers.attention.empty()) {
+  chip.place(make_network(network));
+  if (!chip.layers.attention.empty()) {
     throw ConfigError(
         "layers.attention in an experiment (training keeps products of two activations digital); "
         "leave it out, and give it in the chip file of `crossloom evaluate`");
-  }
-  for (const StoredProduct& stored : architecture.products()) {
-    tile_product(stored.geometry, chip.hardware.array, chip.hardware.mapping.footprint());
   }
   if (!is_training_data(data)) {
     throw ConfigError("unknown data set '" + data + "' (nothing is known under it); use one of: " +
@@ -106,24 +107,11 @@ void Experiment::validate() const {
   }
 }
 
-ChipConfig Experiment::chip_file(const Json& own_hardware) {
-  Json values = Json::object();
-  chip.for_each_section(
-      [&](const std::string& name, ParamList& params) { values[name] = params.values(); });
-  values["layers"] = {{"analog", layers.analog}, {"digital", layers.digital}};
-  values["calibration"] = {{"examples", transfer.calibration_images},
-                           {"batch_size", transfer.calibration_images},
-                           {"batch_norm", "kept"}};  // what was trained is mapped as it is
-  if (!own_hardware.empty()) values["layer"] = own_hardware;
-  ChipConfig config;
-  config.assign(values);
-  return config;
-}
-
 Json Experiment::values() {
   Json values = Json::object();
   for_each_section(
       [&](const std::string& section, ParamList& params) { values[section] = params.values(); });
+  if (!chip.own_hardware().empty()) values["layer"] = chip.own_hardware();
   return values;
 }
 
@@ -140,7 +128,8 @@ Experiment load_experiment(const std::filesystem::path& path,
 }
 
 std::string to_toml(Experiment& experiment) {
-  return sections_as_toml([&](const VisitSection& visit) { experiment.for_each_section(visit); });
+  return sections_as_toml([&](const VisitSection& visit) { experiment.for_each_section(visit); }) +
+         own_hardware_as_toml(experiment.chip);
 }
 
 namespace {
@@ -173,7 +162,7 @@ void add_parameter_rows(const std::string& section,
 
 Json parameter_table(Experiment& experiment) {
   Experiment defaults;
-  defaults.assign({{"device", {{"model", experiment.chip.device_name}}},
+  defaults.assign({{"device", {{"model", experiment.chip.device_name()}}},
                    {"training", {{"method", experiment.method_name}}}});
   const Json usual = defaults.values();
   Json table = Json::array();

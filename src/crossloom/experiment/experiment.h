@@ -16,12 +16,11 @@ namespace crossloom {
 
 /// Everything that decides the result of a run: the contents of an experiment file.
 ///
-/// `experiment.chip` in a file names a chip file whose hardware is taken where the file says
-/// nothing else (`with_chip_file`).
-///
-/// A file is TOML with one table per part: [experiment], [device], [array], [mapping], [dac],
-/// [adc], [layers], [noise], [training], [method], [variation], [transfer], [cost]. Every key is a
-/// declared parameter; what a file leaves out has its default.
+/// A file is TOML with one table per part: [experiment], those of a chip file (`ChipConfig`),
+/// [noise], [training], [method], [variation], [transfer], [cost]. Every key is a declared
+/// parameter; what a file leaves out is that of the chip file which `experiment.chip` names
+/// (`with_chip_file`), or has its default. Batch normalisations stay behind the converters unless
+/// [calibration] says otherwise: what was trained is mapped as it is.
 class Experiment {
  public:
   Experiment();
@@ -34,8 +33,7 @@ class Experiment {
   std::string method_name = "mixed_precision";
   std::vector<std::string> baselines;
 
-  HardwareConfig chip;
-  LayerRule layers;
+  ChipConfig chip;  // that the network is trained for or on, and put on fresh ones of
   WeightNoise noise;
   TrainingOptions training;
   VariationOptions variation;
@@ -48,10 +46,6 @@ class Experiment {
 
   /// A new method `method_name`, or baseline, with the values of [method] that it declares.
   std::unique_ptr<TrainingMethod> make_method(const std::string& which) const;
-
-  /// The chip that trained networks are put on, as `crossloom evaluate` takes it; `own_hardware` is
-  /// that of some products, as [layer] of a chip file has it.
-  ChipConfig chip_file(const Json& own_hardware);
 
   /// Calls `visit` with the name and the parameters of each table, in the order of the file.
   void for_each_section(const VisitSection& visit);

@@ -7,6 +7,7 @@
 
 #include "crossloom/core/files.h"
 #include "crossloom/experiment/toml.h"
+#include "crossloom/network/architectures.h"
 
 namespace crossloom {
 namespace {
@@ -49,12 +50,12 @@ TEST_F(ExperimentFile, ValuesReachTheParts) {
       "[method]\nafter_write = 'keep_remainder'\n[transfer]\nchips = 7\n[cost]\nop_time = '1 "
       "us'\n");
   EXPECT_EQ(e.network, "lenet5_mnist");
-  EXPECT_EQ(e.chip.hardware.device.name(), "bulk_switching_wu2023");
-  EXPECT_DOUBLE_EQ(e.chip.hardware.device.range().g_max, 70e-6);
-  EXPECT_EQ(e.chip.hardware.array.num_rows, 128);
-  EXPECT_EQ(e.chip.hardware.mapping.num_slices(), 2);
-  EXPECT_EQ(e.chip.hardware.dac.bits, 4);
-  EXPECT_DOUBLE_EQ(e.chip.hardware.adc.i_max, 70e-6);
+  EXPECT_EQ(e.chip.hardware().device.name(), "bulk_switching_wu2023");
+  EXPECT_DOUBLE_EQ(e.chip.hardware().device.range().g_max, 70e-6);
+  EXPECT_EQ(e.chip.hardware().array.num_rows, 128);
+  EXPECT_EQ(e.chip.hardware().mapping.num_slices(), 2);
+  EXPECT_EQ(e.chip.hardware().dac.bits, 4);
+  EXPECT_DOUBLE_EQ(e.chip.hardware().adc.i_max, 70e-6);
   EXPECT_DOUBLE_EQ(e.training.optimiser.learning_rate, 0.01);
   EXPECT_EQ(e.transfer.chips, 7);
   EXPECT_DOUBLE_EQ(e.cost.time, 1e-6);
@@ -91,7 +92,7 @@ TEST_F(ExperimentFile, OverridesWinOverTheFile) {
       {"training.epochs=2", "device.model=ideal", "experiment.name=other", "dac.v_read=0.2 V"});
   EXPECT_EQ(e.training.epochs, 2);
   EXPECT_EQ(e.name, "other");
-  EXPECT_DOUBLE_EQ(e.chip.hardware.dac.v_read, 0.2);
+  EXPECT_DOUBLE_EQ(e.chip.hardware().dac.v_read, 0.2);
 }
 
 TEST_F(ExperimentFile, ResolvedConfigGivesTheSameExperiment) {
@@ -142,14 +143,24 @@ TEST_F(ExperimentFile, TakesTheHardwareOfAChipFileWhereItSaysNothingElse) {
   const fs::path chip = path_.parent_path() / ("crossloom_chip_" + std::to_string(::getpid()));
   write_file(chip,
              "[device]\nmodel = 'hfox_neurram_wan2022'\n[array]\nnum_rows = 96\nnum_cols = 64\n"
-             "[layers]\ndigital = ['@first']\n[calibration]\nexamples = 8\n");
-  const Experiment e = load("[experiment]\nchip = '" + chip.filename().string() +
+             "[layers]\ndigital = ['@first']\n[calibration]\nexamples = 8\n"
+             "[layer.'@last'.mapping]\nscale = 'column'\n");
+  Experiment e = load("[experiment]\nchip = '" + chip.filename().string() +
                             "'\n[training]\nmethod = 'digital'\n"
-                            "[array]\nnum_cols = 32\n");
-  EXPECT_EQ(e.chip.device_name, "hfox_neurram_wan2022");
-  EXPECT_EQ(e.chip.hardware.array.num_rows, 96);
-  EXPECT_EQ(e.chip.hardware.array.num_cols, 32);
-  EXPECT_EQ(e.layers.digital, std::vector<std::string>{"@first"});
+                            "[array]\nnum_cols = 32\n[layer.'@last'.adc]\nbits = 5\n");
+  EXPECT_EQ(e.chip.device_name(), "hfox_neurram_wan2022");
+  EXPECT_EQ(e.chip.hardware().array.num_rows, 96);
+  EXPECT_EQ(e.chip.hardware().array.num_cols, 32);
+  EXPECT_EQ(e.chip.layers.digital, std::vector<std::string>{"@first"});
+  EXPECT_EQ(e.chip.calibration.examples, 8);
+  // Batch normalisations stay where they were in training.
+  EXPECT_EQ(e.chip.calibration.batch_norm, CalibrationOptions::BatchNorm::kKept);
+  const std::vector<Placement> placements = e.chip.place(make_network(e.network));
+  EXPECT_EQ(placements.front().hardware.adc.bits, e.chip.hardware().adc.bits);
+  EXPECT_EQ(placements.back().hardware.adc.bits, 5);
+  EXPECT_EQ(placements.back().hardware.mapping.scale, ScalePer::kColumn);
+  EXPECT_NE(placements.back().kind, placements.front().kind);
+  EXPECT_NE(to_toml(e).find("[layer.\"@last\".adc]"), std::string::npos);
   fs::remove(chip);
 }
 

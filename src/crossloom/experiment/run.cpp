@@ -66,6 +66,13 @@ struct Training {
   std::unique_ptr<TrainingRun> run;
 };
 
+/// The chip of `experiment`, with what `training` learned of it.
+ChipConfig chip_of(const Training& training, const Experiment& experiment) {
+  ChipConfig chip = experiment.chip;
+  chip.add_own_hardware(training.run->learned_hardware());
+  return chip;
+}
+
 void save(const RunFolder& folder, const Training& training) {
   write_safetensors(folder.checkpoint(training.name), training.run->checkpoint());
   write_metrics(folder, training.name, training.run->records());
@@ -81,14 +88,14 @@ Training train(const std::string& name,
   Training training;
   training.name = name;
   training.method = experiment.make_method(name);
+  const Network network = experiment.first_network(data.data_dir);
   training.run =
       std::make_unique<TrainingRun>(*training.method,
-                                    TrainingSetup{experiment.first_network(data.data_dir),
-                                                  experiment.chip.hardware,
+                                    TrainingSetup{network,
+                                                  experiment.chip.place(network),
                                                   {},
                                                   experiment.noise,
-                                                  static_cast<std::uint64_t>(experiment.seed),
-                                                  experiment.layers},
+                                                  static_cast<std::uint64_t>(experiment.seed)},
                                     dataset,
                                     experiment.training);
   TrainingRun& run = *training.run;
@@ -117,15 +124,15 @@ Training train(const std::string& name,
                     {training.run->result().weights(), {{"network", experiment.network}}});
   // Windows that are not those of the weights are known to this run alone.
   if (training.method->windows().empty()) {
-    ChipConfig chip = experiment.chip_file(training.run->learned_hardware());
+    ChipConfig chip = chip_of(training, experiment);
     write_file(folder.chip(name), to_toml(chip));
   }
   return training;
 }
 
 /// What `training` learned, as it is put on fresh chips.
-ChipPlan plan_of(const Training& training, Experiment& experiment) {
-  const ChipConfig chip = experiment.chip_file(training.run->learned_hardware());
+ChipPlan plan_of(const Training& training, const Experiment& experiment) {
+  const ChipConfig chip = chip_of(training, experiment);
   const Network network = training.run->result();
   ChipPlan plan{network,
                 chip.place(network),
@@ -233,6 +240,18 @@ Json judge(double exact, std::int64_t num_classes, const Json& points) {
   constexpr double kCollapsed = 2;  // times the share of a guess (assumption)
   return {{"exact_accuracy", exact},
           {"collapsed", num_classes > 0 && best * static_cast<double>(num_classes) < kCollapsed}};
+}
+
+/// The first images that were learned from, without their labels.
+InputBatches calibration_inputs(const Dataset& dataset,
+                                const Network& network,
+                                const CalibrationOptions& options) {
+  InputBatches batches;
+  const Tensor images = dataset.train.images.slice(0, 0, options.examples);
+  for (const Tensor& batch : images.split(options.batch_size)) {
+    batches.push_back(network.inputs_in(network.prepare(batch)));
+  }
+  return batches;
 }
 
 double exact_accuracy(const Network& network, const Task& task, std::int64_t count) {
@@ -345,10 +364,10 @@ Json run_experiment(Experiment& experiment, const RunOptions& options, Progress&
     note_time("variation " + training.name, since);
   }
 
-  const InputBatches calibration = {architecture.inputs_in(architecture.prepare(
-      dataset.train.images.slice(0, 0, experiment.transfer.calibration_images)))};
+  const InputBatches calibration =
+      calibration_inputs(dataset, architecture, experiment.chip.calibration);
   const Transfer transfer = {task, calibration, experiment.transfer};
-  Json deployment = {{"current_law", picture_of_current_law(experiment.chip.hardware)}};
+  Json deployment = {{"current_law", picture_of_current_law(experiment.chip.hardware())}};
   for (const Training& training : trainings) {
     if (experiment.transfer.chips == 0 || training.name == "naive_in_situ") continue;
     const auto since = std::chrono::steady_clock::now();
@@ -374,7 +393,7 @@ Json run_experiment(Experiment& experiment, const RunOptions& options, Progress&
     note_time("transfer " + training.name, since);
   }
 
-  summary["cost"] = to_json(count_cost(architecture, experiment.chip.hardware, experiment.cost));
+  summary["cost"] = to_json(count_cost(architecture, experiment.chip.hardware(), experiment.cost));
   if (deployment.contains("methods")) folder.write_json(kDeployment, deployment);
   folder.write_json(kChip, picture_of_chip(*trainings.front().method));
   folder.write_json("data.json",

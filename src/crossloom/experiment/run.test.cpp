@@ -153,15 +153,15 @@ TEST_F(RunExperiment, QuestionsAreFinetunedOn) {
              "[PAD]\n[UNK]\n[CLS]\n[SEP]\nthe\ncat\nsat\non\nmat\nwho\n?\n");
   const std::string data = "squad:" + (base_ / "data").string();
   Experiment experiment;
-  experiment.assign(
-      {{"experiment", {{"data", data}, {"network", "bert_tiny_squad"}}},
-       {"device", {{"model", "cmo_hfox_falcone2025"}, {"iv", "sinh"}}},
-       {"array", {{"num_rows", 256}, {"num_cols", 256}}},
-       {"dac", {{"range", "calibrated"}}},
-       {"adc", {{"range", "calibrated"}, {"subtraction", "analog"}}},
-       {"training", {{"method", "finetune"}, {"epochs", 1}, {"batch_size", 4}}},
-       {"method", {{"distillation", 1}}},
-       {"transfer", {{"chips", 2}, {"elapsed", {86400}}, {"calibration_images", 8}}}});
+  experiment.assign({{"experiment", {{"data", data}, {"network", "bert_tiny_squad"}}},
+                     {"device", {{"model", "cmo_hfox_falcone2025"}, {"iv", "sinh"}}},
+                     {"array", {{"num_rows", 256}, {"num_cols", 256}}},
+                     {"dac", {{"range", "calibrated"}}},
+                     {"adc", {{"range", "calibrated"}, {"subtraction", "analog"}}},
+                     {"training", {{"method", "finetune"}, {"epochs", 1}, {"batch_size", 4}}},
+                     {"method", {{"distillation", 1}}},
+                     {"calibration", {{"examples", 8}}},
+                     {"transfer", {{"chips", 2}, {"elapsed", {86400}}}}});
   RunOptions options;
   options.out = base_ / "a";
   const Json summary = run_experiment(experiment, options, quiet_);

@@ -1,6 +1,7 @@
 #include "crossloom/training/chip_model.h"
 
 #include <cmath>
+#include <map>
 
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -71,51 +72,60 @@ struct Bend : torch::autograd::Function<Bend> {
 
 }  // namespace
 
+ChipModel::Kind::Kind(const Hardware& of_kind, double elapsed, std::uint64_t seed)
+    : hardware(of_kind),
+      driver(hardware.dac, hardware.device.iv_law()),
+      is_linear(crossloom::is_linear(hardware.device.iv_law(), hardware.dac.v_full())),
+      noise_of_weight(0) {
+  require_law(hardware.device, elapsed);
+  errors = std::make_shared<WeightErrorLaw>(
+      hardware, elapsed, Rng(seed).fork(Purpose::kVariation).fork(~std::uint64_t{0}));
+  if (hardware.adc.bits == 0 || hardware.adc.noise_i == 0) return;
+  const WeightMapping mapping(hardware.mapping, hardware.device.range(), at::ones({}, at::kDouble));
+  double squares = 0;
+  for (const double significance : mapping.significance()) {
+    squares += static_cast<double>(hardware.converted_lines()) * significance * significance;
+  }
+  noise_of_weight =
+      hardware.adc.noise_i * std::sqrt(squares) * mapping.weight_scale().item<double>();
+}
+
 ChipModel::ChipModel(const Network& network,
-                     const Hardware& hardware,
-                     const std::vector<bool>& is_analog,
+                     const std::vector<Placement>& placements,
                      double elapsed,
                      double drive_scale,
-                     std::uint64_t seed)
-    : hardware_(with_drive(hardware, drive_scale)),
-      is_analog_(is_analog),
-      driver_(hardware_.dac, hardware_.device.iv_law()),
-      num_terms_(hardware_.device.iv_law().size()),
-      is_linear_(crossloom::is_linear(hardware_.device.iv_law(), hardware_.dac.v_full())) {
-  TORCH_CHECK(is_analog.size() == network.products().size());
-  require_law(hardware_.device, elapsed);
-  errors_ = std::make_shared<WeightErrorLaw>(
-      hardware_, elapsed, Rng(seed).fork(Purpose::kVariation).fork(~std::uint64_t{0}));
-  const RangeOptions& range = hardware_.dac.range;
-  const double fixed = range.policy == RangePolicy::kFixed ? hardware_.dac.x_max : 0;
-  ranges_.assign(is_analog.size(), Tensor());
-  shares_.assign(is_analog.size(), Tensor());
-  for (std::size_t i = 0; i < is_analog.size(); ++i) {
-    ranges_[i] = at::full({}, fixed, at::kFloat);
-    shares_[i] = at::ones({}, at::kFloat);
-  }
-  if (hardware_.adc.bits > 0 && hardware_.adc.noise_i > 0) {
-    const WeightMapping mapping(
-        hardware_.mapping, hardware_.device.range(), at::ones({}, at::kDouble));
-    double squares = 0;
-    for (const double significance : mapping.significance()) {
-      squares += static_cast<double>(hardware_.converted_lines()) * significance * significance;
+                     std::uint64_t seed) {
+  TORCH_CHECK(placements.size() == network.products().size());
+  std::map<std::size_t, std::size_t> places;  // in `kinds_`, by the number of the placements
+  for (const Placement& placement : placements) {
+    const Hardware hardware = with_drive(placement.hardware, drive_scale);
+    // A digital product has the kind of an analog one, which nobody asks for, or none.
+    if (placement.is_analog && places.count(placement.kind) == 0) {
+      places[placement.kind] = kinds_.size();
+      kinds_.emplace_back(hardware, elapsed, seed);
     }
-    noise_of_weight_ =
-        hardware_.adc.noise_i * std::sqrt(squares) * mapping.weight_scale().item<double>();
+    is_analog_.push_back(placement.is_analog);
+    kind_of_.push_back(placement.is_analog ? places[placement.kind] : 0);
+    const bool is_fixed = hardware.dac.range.policy == RangePolicy::kFixed;
+    ranges_.push_back(at::full({}, is_fixed ? hardware.dac.x_max : 0, at::kFloat));
+    shares_.push_back(at::ones({}, at::kFloat));
   }
 }
 
 void ChipModel::observe_inputs(const Network& network, const Tensor& x) {
   const at::NoGradGuard no_grad;
-  if (hardware_.dac.range.policy == RangePolicy::kFixed) return;
-  RangeOptions options = hardware_.dac.range;
-  // What a learned range comes to is found by training here; its start is a percentile.
-  if (options.policy == RangePolicy::kLearned) options.policy = RangePolicy::kCalibrated;
+  const auto follows = [&](std::size_t index) {
+    if (!is_analog_[index]) return false;
+    if (kind_of(index).hardware.dac.range.policy == RangePolicy::kFixed) return false;
+    return ranges_[index].item<double>() == 0 || !ranges_[index].requires_grad();
+  };
   network.forward(network.inputs_in(x), [&](std::size_t index, const Tensor& input) {
     const StoredProduct& stored = network.products()[index];
-    const double before = ranges_[index].item<double>();
-    if (is_analog_[index] && (before == 0 || !ranges_[index].requires_grad())) {
+    if (follows(index)) {
+      RangeOptions options = kind_of(index).hardware.dac.range;
+      // What a learned range comes to is found by training here; its start is a percentile.
+      if (options.policy == RangePolicy::kLearned) options.policy = RangePolicy::kCalibrated;
+      const double before = ranges_[index].item<double>();
       const double seen = std::max(observe(options, input), kLeastRange);
       if (std::isfinite(seen)) {
         ranges_[index].fill_(before == 0 ? seen : before + kRangeMomentum * (seen - before));
@@ -127,30 +137,30 @@ void ChipModel::observe_inputs(const Network& network, const Tensor& x) {
   });
 }
 
-Tensor ChipModel::window(const Tensor& weight) const {
-  return largest_weight(weight, hardware_.mapping.scale);
+Tensor ChipModel::Kind::window(const Tensor& weight) const {
+  return largest_weight(weight, hardware.mapping.scale);
 }
 
-Tensor ChipModel::with_error(const Tensor& weight,
-                             const Tensor& w_max,
-                             double scale,
-                             Rng& rng) const {
+Tensor ChipModel::Kind::with_error(const Tensor& weight,
+                                   const Tensor& w_max,
+                                   double scale,
+                                   Rng& rng) const {
   const Tensor edge = per_output(w_max, weight);
   const Tensor u = weight / edge;
-  const Tensor stored = errors_->stored(u) * edge;
+  const Tensor stored = errors->stored(u) * edge;
   if (scale == 0) return stored;
-  const Tensor error = errors_->mean(u) + errors_->sigma(u) * rng.normal(u.sizes());
+  const Tensor error = errors->mean(u) + errors->sigma(u) * rng.normal(u.sizes());
   return stored + (scale * edge) * error;
 }
 
 /// Of one output: noise_i of every converter that adds to it, in the units of the output.
-Tensor ChipModel::amplifier_sigma(const ProductGeometry& geometry,
-                                  const Tensor& w_max,
-                                  const Tensor& range,
-                                  const Tensor& use) const {
-  const Tiling tiling = tile_product(geometry, hardware_.array, hardware_.mapping.footprint());
+Tensor ChipModel::Kind::amplifier_sigma(const ProductGeometry& geometry,
+                                        const Tensor& w_max,
+                                        const Tensor& range,
+                                        const Tensor& use) const {
+  const Tiling tiling = tile_product(geometry, hardware.array, hardware.mapping.footprint());
   const double of_tiles = std::sqrt(static_cast<double>(tiling.row_tiles));
-  return (noise_of_weight_ * of_tiles / driver_.full_drive()) * w_max * range / use;
+  return (noise_of_weight * of_tiles / driver.full_drive()) * w_max * range / use;
 }
 
 Tensor ChipModel::product(const StoredProduct& stored,
@@ -160,46 +170,52 @@ Tensor ChipModel::product(const StoredProduct& stored,
                           const Draw& draw) const {
   const ProductGeometry& geometry = stored.geometry;
   const Tensor& weight = stored.weight;
-  if (!is_analog_[index]) return digital_product(x, weight, geometry);
+  const Kind& kind = kind_of(index);
   const Tensor& range = ranges_[index];
   TORCH_CHECK(range.requires_grad() || range.item<double>() > 0, "no inputs were observed");
   const Tensor use = shares_[index] * draw.drive;
-  const Tensor w_max = window(weight).detach();
-  const bool bends = !draw.is_linear && !is_linear_;
+  const Tensor w_max = kind.window(weight).detach();
+  const bool bends = !draw.is_linear && !kind.is_linear;
   Rng rng = draw.rng.fork(index);
   const auto driven = [&](std::int64_t k) {
     // Learned values need gradients of their own, which tables do not have.
     const bool is_learned = range.requires_grad() || shares_[index].requires_grad();
-    if (is_learned || hardware_.dac.bits == 0 || x.scalar_type() != at::kFloat) {
+    if (is_learned || kind.hardware.dac.bits == 0 || x.scalar_type() != at::kFloat) {
       return driver.transform(x, range, shares_[index], k);
     }
     return Bend::apply(x, &driver, range.item<double>(), k);
   };
   const Tensor first = driven(0);
-  Tensor y = digital_product(first, with_error(weight, w_max, draw.error, rng), geometry);
-  for (std::size_t k = 1; bends && k < num_terms_; ++k) {
+  Tensor y = digital_product(first, kind.with_error(weight, w_max, draw.error, rng), geometry);
+  for (std::size_t k = 1; bends && k < kind.hardware.device.iv_law().size(); ++k) {
     const Tensor edge = per_output(w_max, weight);
     y = y + digital_product(driven(static_cast<std::int64_t>(k)),
-                            errors_->term(k, weight / edge) * edge,
+                            kind.errors->term(k, weight / edge) * edge,
                             geometry);
+  }
+  if (draw.corrects_columns) {
+    const Tensor wanted = digital_product(x.detach(), weight.detach(), geometry);
+    CorrectionFit fit;
+    fit.add(y.detach(), wanted, geometry);
+    y = fit.solve(true).apply(y, geometry);
   }
   if (draw.activity != nullptr) {
     draw.activity->inputs[index] = mean_square(first, geometry);
     draw.activity->outputs[index] = y.square().mean();
   }
-  if (noise_of_weight_ == 0) return y;
-  const Tensor sigma = amplifier_sigma(geometry, w_max, range, use).to(at::kFloat);
+  if (kind.noise_of_weight == 0) return y;
+  const Tensor sigma = kind.amplifier_sigma(geometry, w_max, range, use).to(at::kFloat);
   const bool is_conv = geometry.kind == ProductGeometry::Kind::kConv && sigma.dim() == 1;
   Rng amplifiers = draw.amplifiers.fork(index);
   return y + amplifiers.normal(y.sizes()) * (is_conv ? sigma.view({-1, 1, 1}) : sigma);
 }
 
 /// That of the share of the range which the pass drives, with a linear current where it wants one.
-RowDriver ChipModel::driver_of(const Draw& draw) const {
-  if (draw.drive == 1 && !draw.is_linear) return driver_;
-  Dac dac = hardware_.dac;
+RowDriver ChipModel::Kind::driver_of(const Draw& draw) const {
+  if (draw.drive == 1 && !draw.is_linear) return driver;
+  Dac dac = hardware.dac;
   dac.range_use *= draw.drive;
-  return {dac, draw.is_linear ? linear_law() : hardware_.device.iv_law()};
+  return {dac, draw.is_linear ? linear_law() : hardware.device.iv_law()};
 }
 
 Network::Products ChipModel::products(const std::vector<StoredProduct>& stored,
@@ -208,9 +224,12 @@ Network::Products ChipModel::products(const std::vector<StoredProduct>& stored,
     draw.activity->inputs.assign(stored.size(), Tensor());
     draw.activity->outputs.assign(stored.size(), Tensor());
   }
-  const auto driver = std::make_shared<const RowDriver>(driver_of(draw));
-  return [this, &stored, draw, driver](std::size_t index, const Tensor& x) {
-    return product(stored[index], index, x, *driver, draw);
+  const auto drivers = std::make_shared<std::vector<RowDriver>>();
+  for (const Kind& kind : kinds_) drivers->push_back(kind.driver_of(draw));
+  return [this, &stored, draw, drivers](std::size_t index, const Tensor& x) {
+    const StoredProduct& of_index = stored[index];
+    if (!is_analog_[index]) return digital_product(x, of_index.weight, of_index.geometry);
+    return product(of_index, index, x, drivers->at(kind_of_[index]), draw);
   };
 }
 
@@ -222,31 +241,31 @@ Tensor ChipModel::sum_over_analog(const std::function<Tensor(std::size_t index)>
   return sum;
 }
 
-Tensor ChipModel::variance(const Tensor& weight) const {
+Tensor ChipModel::Kind::variance(const Tensor& weight) const {
   const Tensor edge = per_output(window(weight), weight);
-  return errors_->sigma(weight / edge).square() * edge.square();
+  return errors->sigma(weight / edge).square() * edge.square();
 }
 
 Tensor ChipModel::state_penalty(const std::vector<StoredProduct>& stored) const {
   return sum_over_analog([&](std::size_t i) {
     const Tensor& weight = stored[i].weight;
-    const Tensor edge = per_output(window(weight).detach(), weight);
-    const Tensor errors = (errors_->square(weight / edge) * edge.square()).sum();
-    return errors / weight.detach().square().sum();
+    const Tensor edge = per_output(kind_of(i).window(weight).detach(), weight);
+    const Tensor squares = (errors(i).square(weight / edge) * edge.square()).sum();
+    return squares / weight.detach().square().sum();
   });
 }
 
 Tensor ChipModel::noise_to_signal(const std::vector<StoredProduct>& stored) const {
   return sum_over_analog([&](std::size_t i) {
     const Tensor& weight = stored[i].weight;
-    return variance(weight).sum() / weight.square().sum();
+    return kind_of(i).variance(weight).sum() / weight.square().sum();
   });
 }
 
 Tensor ChipModel::activity_penalty(const std::vector<StoredProduct>& stored,
                                    const Activity& activity) const {
   return sum_over_analog([&](std::size_t i) {
-    return weighed(variance(stored[i].weight), activity.inputs[i], stored[i].geometry) /
+    return weighed(kind_of(i).variance(stored[i].weight), activity.inputs[i], stored[i].geometry) /
            activity.outputs[i];
   });
 }
@@ -283,7 +302,7 @@ bool ChipModel::has_ranges() const {
 }
 
 double ChipModel::range_use(std::size_t index) const {
-  return hardware_.dac.range_use * shares_.at(index).item<double>();
+  return kind_of(index).hardware.dac.range_use * shares_.at(index).item<double>();
 }
 
 double ChipModel::input_range(std::size_t index) const {

@@ -7,7 +7,6 @@
 #include "crossloom/circuit/row_driver.h"
 #include "crossloom/crossbar/weight_error.h"
 #include "crossloom/network/chip.h"
-#include "crossloom/network/layer_rule.h"
 
 namespace crossloom {
 
@@ -19,18 +18,17 @@ namespace crossloom {
 /// (`RowDriver::transform`), W_0 the weights with the errors that cells have `elapsed` after
 /// programming (`WeightErrorLaw`), W_k what the further terms see of them. The noise is that of the
 /// amplifiers in front of the ADCs, which a shrunk range makes larger. All of it is taken from the
-/// hardware that evaluation simulates cell by cell, with the steps of the DAC; steps of the ADCs
-/// and clipping at their ends are left out.
+/// hardware that evaluation simulates cell by cell, of each product its own, with the steps of the
+/// DAC; steps of the ADCs and clipping at their ends are left out.
 ///
 /// Products that are digital stay exact.
 class ChipModel {
  public:
-  /// `is_analog`, one for each product of `network`. `drive_scale` multiplies the read voltage: a
-  /// current law other than the chip's, on purpose. Throws `ConfigError` when the device has no law
-  /// at `elapsed` [s].
+  /// `placements`, one for each product of `network`; windows are those of the weights at each
+  /// pass. `drive_scale` multiplies the read voltage: a current law other than the chip's, on
+  /// purpose. Throws `ConfigError` when a device has no law at `elapsed` [s].
   ChipModel(const Network& network,
-            const Hardware& hardware,
-            const std::vector<bool>& is_analog,
+            const std::vector<Placement>& placements,
             double elapsed,
             double drive_scale,
             std::uint64_t seed);
@@ -48,11 +46,14 @@ class ChipModel {
 
   /// How a pass goes over the model.
   struct Draw {
-    Rng rng{0};                    // of the errors of its cells
-    Rng amplifiers{1};             // of the noise of its amplifiers
-    double error = 1;              // factor of the errors of weights
-    double drive = 1;              // factor of the range that is used (annealing)
-    bool is_linear = false;        // the current law is left out
+    Rng rng{0};              // of the errors of its cells
+    Rng amplifiers{1};       // of the noise of its amplifiers
+    double error = 1;        // factor of the errors of weights
+    double drive = 1;        // factor of the range that is used (annealing)
+    bool is_linear = false;  // the current law is left out
+    // Each output has a gain and an offset of its own: of the line, in this batch, from what the
+    // chip gives to the exact product of the same inputs.
+    bool corrects_columns = false;
     Activity* activity = nullptr;  // is filled
   };
 
@@ -84,36 +85,45 @@ class ChipModel {
   /// Share of the read voltage that the largest input of a product drives; full scale of its DAC.
   double range_use(std::size_t index) const;
   double input_range(std::size_t index) const;
-  const WeightErrorLaw& errors() const { return *errors_; }
+  const WeightErrorLaw& errors(std::size_t index) const { return *kind_of(index).errors; }
 
   TensorMap state() const;
   void load_state(const TensorMap& state);
 
  private:
+  /// What products of one hardware have in common.
+  struct Kind {
+    Hardware hardware;
+    RowDriver driver;
+    bool is_linear;
+    double noise_of_weight;  // see `amplifier_sigma`
+    std::shared_ptr<const WeightErrorLaw> errors;
+
+    Kind(const Hardware& hardware, double elapsed, std::uint64_t seed);
+    RowDriver driver_of(const Draw& draw) const;
+    Tensor window(const Tensor& weight) const;
+    Tensor with_error(const Tensor& weight, const Tensor& w_max, double scale, Rng& rng) const;
+    /// Of the errors of a weight, by its window.
+    Tensor variance(const Tensor& weight) const;
+    Tensor amplifier_sigma(const ProductGeometry& geometry,
+                           const Tensor& w_max,
+                           const Tensor& range,
+                           const Tensor& use) const;
+  };
+
+  const Kind& kind_of(std::size_t index) const { return kinds_.at(kind_of_.at(index)); }
+  /// Of an analog product.
   Tensor product(const StoredProduct& stored,
                  std::size_t index,
                  const Tensor& x,
                  const RowDriver& driver,
                  const Draw& draw) const;
-  RowDriver driver_of(const Draw& draw) const;
-  Tensor with_error(const Tensor& weight, const Tensor& w_max, double scale, Rng& rng) const;
-  Tensor window(const Tensor& weight) const;
-  /// Of the errors of a weight, by its window.
-  Tensor variance(const Tensor& weight) const;
   Tensor sum_over_analog(const std::function<Tensor(std::size_t index)>& part) const;
   std::vector<Tensor> learn(std::vector<Tensor>& values) const;
-  Tensor amplifier_sigma(const ProductGeometry& geometry,
-                         const Tensor& w_max,
-                         const Tensor& range,
-                         const Tensor& use) const;
 
-  Hardware hardware_;
+  std::vector<Kind> kinds_;
+  std::vector<std::size_t> kind_of_;  // each product
   std::vector<bool> is_analog_;
-  RowDriver driver_;
-  std::size_t num_terms_ = 1;
-  bool is_linear_ = false;
-  double noise_of_weight_ = 0;  // see `amplifier_sigma`
-  std::shared_ptr<const WeightErrorLaw> errors_;
   std::vector<Tensor> ranges_;  // [] each; zero before any input was seen
   std::vector<Tensor> shares_;  // [] each; one unless learned
 };

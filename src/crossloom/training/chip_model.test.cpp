@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "crossloom/network/layer_rule.h"
 #include "crossloom/training/squares_testing.h"
 
 namespace crossloom {
@@ -31,7 +32,7 @@ Hardware hfox() {
 }
 
 ChipModel make_model(const Network& network, const Hardware& hardware, double elapsed = 86400) {
-  return {network, hardware, std::vector<bool>(network.products().size(), true), elapsed, 1, 1};
+  return {network, place_by_rule(network, hardware), elapsed, 1, 1};
 }
 
 Tensor images(const Network& network, std::int64_t n) {
@@ -41,13 +42,11 @@ Tensor images(const Network& network, std::int64_t n) {
 /// Logits of the chip of `number` that evaluation simulates cell by cell, with the ranges of
 /// `model`, `elapsed` [s] after programming.
 Tensor simulated_logits(const Network& network,
-                        const Hardware& hardware,
+                        std::vector<Placement> placements,
                         const ChipModel& model,
                         const Tensor& x,
                         std::uint64_t number,
                         double elapsed) {
-  std::vector<Placement> placements =
-      place_by_rule(network, hardware, {}, largest_weights(network, hardware.mapping.scale));
   for (std::size_t i = 0; i < placements.size(); ++i) {
     placements[i].hardware.dac.range.policy = RangePolicy::kFixed;
     placements[i].hardware.dac.x_max = model.input_range(i);
@@ -77,9 +76,48 @@ TEST(ChipModel, BendsInputsAsTheSimulatedChipDoes) {
   const Tensor x = images(network, 20);
   model.observe_inputs(network, x);
   const Tensor y = network.forward(x, model.products(network.products(), {}));
-  const Tensor simulated = simulated_logits(network, hardware, model, x, 1, 0);
+  const Tensor simulated =
+      simulated_logits(network, place_by_rule(network, hardware), model, x, 1, 0);
   EXPECT_TRUE(y.allclose(simulated, 1e-3, 1e-3 * y.abs().max().item<double>()));
   EXPECT_FALSE(y.allclose(network.forward(x), 1e-2, 1e-2));
+}
+
+TEST(ChipModel, ProductsHaveTheHardwareOfTheirPlacement) {
+  const Network network = random_network("lenet_wu2023", 1);
+  std::vector<Placement> placements = place_by_rule(network, bent());
+  placements[1].hardware.dac.v_read *= 2;
+  placements[1].kind = 1;
+  ChipModel model(network, placements, 86400, 1, 1);
+  const Tensor x = images(network, 20);
+  model.observe_inputs(network, x);
+  const Tensor y = network.forward(x, model.products(network.products(), {}));
+  const double size = y.abs().max().item<double>();
+  const Tensor simulated = simulated_logits(network, placements, model, x, 1, 0);
+  EXPECT_TRUE(y.allclose(simulated, 1e-3, 1e-3 * size));
+  const Tensor of_one = simulated_logits(network, place_by_rule(network, bent()), model, x, 1, 0);
+  EXPECT_FALSE(y.allclose(of_one, 1e-2, 1e-2 * size));
+}
+
+// What is left is without a line: the outputs of a product fall on the exact ones at slope one.
+TEST(ChipModel, CorrectedColumnsHaveTheGainAndOffsetOfTheExactProduct) {
+  const Network network = random_network("lenet_wu2023", 1);
+  ChipModel model = make_model(network, hfox());
+  const Tensor x = images(network, 20);
+  model.observe_inputs(network, x);
+  ChipModel::Draw draw;
+  const StoredProduct& first = network.products()[0];
+  const Tensor exact = by_output(digital_product(x, first.weight, first.geometry), first.geometry);
+  const auto off = [&](bool corrects) {
+    draw.corrects_columns = corrects;
+    const Tensor y = model.products(network.products(), draw)(0, x);
+    const Tensor given = by_output(y, first.geometry);
+    const Tensor centred = given - given.mean(1, true);
+    const Tensor slope = (centred * exact).sum(1) / centred.square().sum(1);
+    const Tensor shift = (given.mean(1) - exact.mean(1)) / exact.std(1);
+    return (slope - 1).abs().max().item<double>() + shift.abs().max().item<double>();
+  };
+  EXPECT_GT(off(false), 1e-2);
+  EXPECT_LT(off(true), 1e-4);
 }
 
 // A current whose form depends on the conductance: its even and cubic terms are further products.
@@ -95,7 +133,8 @@ TEST(ChipModel, StateDependentCurrentsAreThoseOfTheSimulatedChip) {
   ChipModel model = make_model(network, hardware, 0);
   const Tensor x = images(network, 20);
   model.observe_inputs(network, x);
-  const Tensor simulated = simulated_logits(network, hardware, model, x, 1, 0);
+  const Tensor simulated =
+      simulated_logits(network, place_by_rule(network, hardware), model, x, 1, 0);
   const Tensor y = network.forward(x, model.products(network.products(), {}));
   // The further terms are a fitted curve of the weight.
   const double size = simulated.abs().max().item<double>();
@@ -120,7 +159,8 @@ TEST(ChipModel, LogitsSpreadAsThoseOfSimulatedChips) {
     ChipModel::Draw draw;
     draw.rng = Rng(number);
     of_model.push_back(network.forward(x, model.products(network.products(), draw)));
-    of_chips.push_back(simulated_logits(network, hardware, model, x, number, 86400));
+    of_chips.push_back(
+        simulated_logits(network, place_by_rule(network, hardware), model, x, number, 86400));
   }
   const Tensor by_model = at::stack(of_model).to(at::kDouble);
   const Tensor by_chips = at::stack(of_chips).to(at::kDouble);
@@ -178,8 +218,9 @@ TEST(ChipModel, PenaltiesAreTheSumsOfTheirDefinition) {
     const Tensor edge = rows.abs().amax(1, true);
     const Tensor u = rows / edge;
     const double power = rows.square().sum().item<double>();
-    nsr += ((model.errors().sigma(u).to(at::kDouble) * edge).square().sum() / power).item<double>();
-    state += ((model.errors().square(u) * edge.square()).sum() / power).item<double>();
+    nsr +=
+        ((model.errors(0).sigma(u).to(at::kDouble) * edge).square().sum() / power).item<double>();
+    state += ((model.errors(0).square(u) * edge.square()).sum() / power).item<double>();
   }
   EXPECT_NEAR(model.noise_to_signal(network.products()).item<double>(), nsr, 1e-3 * nsr);
   EXPECT_NEAR(model.state_penalty(network.products()).item<double>(), state, 1e-3 * state);
@@ -189,7 +230,9 @@ TEST(ChipModel, PenaltiesAreTheSumsOfTheirDefinition) {
 TEST(ChipModel, ActivityPenaltyIsTheMeasuredNoiseOfTheOutputs) {
   const Network network = random_network("lenet_wu2023", 1);
   Hardware hardware = hfox();
-  ChipModel model(network, hardware, {true, false, false}, 86400, 1, 1);
+  LayerRule layers;
+  layers.analog = {"@first"};
+  ChipModel model(network, place_by_rule(network, hardware, layers), 86400, 1, 1);
   const Tensor x = images(network, 50);
   model.observe_inputs(network, x);
   ChipModel::Activity activity;

@@ -133,9 +133,8 @@ void GradientMethod::constrain() {
   constrain_own();
   if (clip_std_ == 0) return;
   const at::NoGradGuard no_grad;
-  const std::vector<bool> is_analog = setup_->layers.choose(*network_);
-  for (std::size_t i = 0; i < is_analog.size(); ++i) {
-    if (!is_analog[i]) continue;
+  for (std::size_t i = 0; i < setup_->placements.size(); ++i) {
+    if (!setup_->placements[i].is_analog) continue;
     Tensor& weight = network_->products()[i].weight;
     const double limit = clip_std_ * weight.std().item<double>();
     weight.clamp_(-limit, limit);

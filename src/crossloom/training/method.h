@@ -16,12 +16,11 @@ struct Batch {
 
 /// What a method is given to train.
 struct TrainingSetup {
-  Network network;  // with its first weights; not changed
-  Hardware hardware;
+  Network network;                    // with its first weights; not changed
+  std::vector<Placement> placements;  // of its products
   OptimiserOptions optimiser;
   WeightNoise noise;  // of the chips that the network is meant for
   std::uint64_t seed = 0;
-  LayerRule layers;            // which products are on the chip
   std::int64_t num_steps = 0;  // of the whole training
 };
 

@@ -30,9 +30,10 @@ struct Trained {
   explicit Trained(const std::string& name, const TrainingOptions& options = make_options())
       : method(Registry<TrainingMethod>::instance().create(name)) {
     hardware.device = Device("bulk_switching_wu2023");
+    const Network network = random_network("lenet_wu2023", 1);
     run = std::make_unique<TrainingRun>(
         *method,
-        TrainingSetup{random_network("lenet_wu2023", 1), hardware, {}, noise, 1},
+        TrainingSetup{network, place_by_rule(network, hardware), {}, noise, 1},
         dataset,
         options);
   }
@@ -178,8 +179,10 @@ TEST(TrainingRun, BatchesOfOneImageAreRefusedWithBatchNorm) {
   TrainingOptions options = make_options();
   options.batch_size = 1;
   const auto method = Registry<TrainingMethod>::instance().create("digital");
-  const auto start = [&](const char* network) {
-    TrainingRun(*method, {random_network(network, 1), Hardware(), {}, {}, 1}, dataset, options);
+  const auto start = [&](const char* name) {
+    const Network network = random_network(name, 1);
+    const std::vector<Placement> placements = place_by_rule(network, Hardware());
+    TrainingRun(*method, {network, placements, {}, {}, 1}, dataset, options);
   };
   EXPECT_NO_THROW(start("lenet_wu2023"));
   EXPECT_THROW(start("resnet18_cifar10"), ConfigError);

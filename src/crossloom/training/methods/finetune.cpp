@@ -21,12 +21,8 @@ class Finetune final : public GradientMethod {
  public:
   void start(const TrainingSetup& setup) override {
     teacher_ = std::make_unique<Network>(setup.network.clone());
-    model_ = std::make_unique<ChipModel>(setup.network,
-                                         setup.hardware,
-                                         setup.layers.choose(setup.network),
-                                         elapsed_,
-                                         drive_scale_,
-                                         setup.seed);
+    model_ = std::make_unique<ChipModel>(
+        setup.network, setup.placements, elapsed_, drive_scale_, setup.seed);
     GradientMethod::start(setup);
   }
 
@@ -98,6 +94,10 @@ class Finetune final : public GradientMethod {
                {0, 1},
                "1",
                "share of the training in which the driven range grows from nothing to its value");
+    params.add("corrected_columns",
+               corrects_columns_,
+               "outputs have gain and offset corrected, as calibration.columns = "
+               "gain_and_offset does it on the chip");
     params.add_choice<Learned>("shrink",
                                shares_,
                                {{"set", Learned::kSet}, {"learned", Learned::kLearned}},
@@ -173,6 +173,7 @@ class Finetune final : public GradientMethod {
                           .fork(static_cast<std::uint64_t>(first_image));
     draw.error = error;
     draw.is_linear = !has_current_law_;
+    draw.corrects_columns = corrects_columns_;
     return draw;
   }
 
@@ -219,6 +220,7 @@ class Finetune final : public GradientMethod {
   bool has_current_law_ = true;
   double drive_scale_ = 1;
   double anneal_ = 0;
+  bool corrects_columns_ = false;
   Learned shares_ = Learned::kSet;
   Learned ranges_ = Learned::kSet;
   Retention retention_ = Retention::kInjection;

@@ -32,8 +32,7 @@ Hardware harsh() {
 }
 
 TrainingSetup setup_for(const Network& network) {
-  TrainingSetup setup{network, harsh(), {}, {}, 1, {}};
-  return setup;
+  return {network, place_by_rule(network, harsh()), {}, {}, 1};
 }
 
 TrainingOptions options_for(std::int64_t epochs) {
@@ -139,7 +138,7 @@ TEST(Finetune, WithoutTheChipItIsPlainTraining) {
   const auto weights_of = [&](const std::string& name, const Json& values, Hardware hardware) {
     auto method = make_method(name, values);
     TrainingSetup setup = setup_for(trained());
-    setup.hardware = hardware;
+    setup.placements = place_by_rule(setup.network, hardware);
     TrainingRun run(*method, setup, dataset, options_for(1));
     while (!run.is_finished()) run.advance();
     return run.result().weights();
@@ -157,7 +156,7 @@ TEST(Finetune, ClipsWhatIsOnTheChip) {
   const Dataset dataset = squares();
   auto method = make_method("finetune", {{"clip_std", 1.5}});
   TrainingSetup setup = setup_for(trained());
-  setup.layers.digital = {"@last"};
+  setup.placements.back().is_analog = false;
   TrainingRun run(*method, setup, dataset, options_for(1));
   while (!run.is_finished()) run.advance();
   const Network result = run.result();

@@ -30,9 +30,10 @@ void training_step(benchmark::State& state,
                    const Json& values = Json::object()) {
   Network network = make_network(network_name);
   network.initialise(Rng(1).fork(Purpose::kInitialisation));
-  TrainingSetup setup{network, Hardware(), {}, {}, 1, {}, 1 << 20};
-  setup.hardware.device = Device("bulk_switching_wu2023");
-  if (method_name == "finetune") make_harsh(setup.hardware);
+  Hardware hardware;
+  hardware.device = Device("bulk_switching_wu2023");
+  if (method_name == "finetune") make_harsh(hardware);
+  TrainingSetup setup{network, place_by_rule(network, hardware), {}, {}, 1, 1 << 20};
   setup.noise.sigma = 0.2;
   const auto method = Registry<TrainingMethod>::instance().create(method_name);
   ParamList params;

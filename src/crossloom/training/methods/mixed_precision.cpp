@@ -34,14 +34,16 @@ class MixedPrecision : public TrainingMethod {
 
   void start(const TrainingSetup& setup) override {
     network_ = std::make_unique<Network>(setup.network.clone());
-    const std::vector<bool> is_analog = setup.layers.choose(*network_);
-    if (std::count(is_analog.begin(), is_analog.end(), false) > 0) {
-      throw ConfigError(
-          "a network that learns on the chip with products in the digital part (training on the "
-          "chip writes all of them); leave out [layers], or take another training.method");
+    std::vector<Placement> placements = setup.placements;
+    for (Placement& placement : placements) {
+      if (!placement.is_analog) {
+        throw ConfigError(
+            "a network that learns on the chip with products in the digital part (training on the "
+            "chip writes all of them); leave out [layers], or take another training.method");
+      }
+      placement.w_max = window();
     }
-    chip_ = std::make_unique<Chip>(
-        *network_, setup.hardware, windows_of(network_->products().size()), setup.seed, 0);
+    chip_ = std::make_unique<Chip>(*network_, placements, setup.seed, 0);
     seed_ = setup.seed;
     if (first_ == First::kProgrammed) chip_->program(*network_);
     for (const StoredProduct& stored : network_->products()) {
@@ -91,7 +93,9 @@ class MixedPrecision : public TrainingMethod {
 
   const Network& network() const override { return *network_; }
   const Chip* chip() const override { return chip_.get(); }
-  std::vector<Tensor> windows() const override { return windows_of(sums_.size()); }
+  std::vector<Tensor> windows() const override {
+    return std::vector<Tensor>(sums_.size(), window());
+  }
   std::vector<std::int64_t> num_updates() const override { return num_updates_; }
 
   TensorMap state() const override {
@@ -192,9 +196,7 @@ class MixedPrecision : public TrainingMethod {
 
   static constexpr std::uint64_t kFirstRead = ~std::uint64_t{0};
 
-  std::vector<Tensor> windows_of(std::size_t num_products) const {
-    return std::vector<Tensor>(num_products, torch::scalar_tensor(w_max_, torch::kDouble));
-  }
+  Tensor window() const { return torch::scalar_tensor(w_max_, torch::kDouble); }
 
   /// The scale of a layer makes the spread of its outputs `scale_gain` times that of its inputs.
   void set_first_scales() {

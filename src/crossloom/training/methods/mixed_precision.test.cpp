@@ -31,7 +31,8 @@ class MixedPrecisionTest : public testing::Test {
     ParamList params;
     method->describe(params);
     params.assign(values);
-    method->start({random_network("lenet_wu2023", 1), hardware_, optimiser_, {}, 1});
+    const Network network = random_network("lenet_wu2023", 1);
+    method->start({network, place_by_rule(network, hardware_), optimiser_, {}, 1});
     return method;
   }
 

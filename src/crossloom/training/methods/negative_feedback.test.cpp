@@ -34,7 +34,8 @@ class NegativeFeedbackTest : public testing::Test {
                                         const Json& values,
                                         double sigma) const {
     auto method = make(name, values);
-    TrainingSetup setup{random_network(kNetwork, 1), Hardware(), {}, {}, 1, {}, 100};
+    const Network network = random_network(kNetwork, 1);
+    TrainingSetup setup{network, place_by_rule(network, Hardware()), {}, {}, 1, 100};
     setup.noise.sigma = sigma;
     method->start(setup);
     return method;
