@@ -67,7 +67,7 @@ class CommandLine(unittest.TestCase):
         for command in ("run", "devices", "circuit", "convert", "data", "inspect", "plan", "report"):
             self.assertIn(command, text)
         text = self.crossloom("run", "--help").stdout
-        for parameter in ("[device]", "i_max", "after_write", "op_time", "--resume"):
+        for parameter in ("[device]", "i_max", "after_write", "conversion_time", "--resume"):
             self.assertIn(parameter, text)
 
     def test_devices_shows_parameters_with_units(self):

@@ -3,7 +3,12 @@
 namespace crossloom {
 
 void OperationCost::describe(ParamList& params) {
-  params.add("op_time", time, {0, 1}, "s", "72 cycles at 100 MHz: 8 outputs of 9 cycles per ADC");
+  params.add("conversion_time",
+             conversion_time,
+             {0, 1},
+             "s",
+             "of one column, inputs included: 9 cycles at 100 MHz (arXiv:2305.14547); an operation "
+             "takes adc.columns_per_adc of them");
   params.add("tile_op_energy",
              energy,
              {0, 1},
@@ -40,7 +45,8 @@ ChipCost count_cost(const Network& network,
     cost.total.ops += product.ops;
     cost.total.tile_ops += product.tile_ops;
   }
-  cost.latency = static_cast<double>(cost.total.ops) * operation.time;
+  const auto conversions = static_cast<double>(cost.total.ops * hardware.adc.columns_per_adc);
+  cost.latency = conversions * operation.conversion_time;
   cost.energy = static_cast<double>(cost.total.tile_ops) * operation.energy;
   return cost;
 }

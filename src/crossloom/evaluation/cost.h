@@ -9,11 +9,11 @@
 
 namespace crossloom {
 
-/// Time and energy of one operation of a crossbar: all rows driven with all input bits, all columns
-/// converted.
+/// Of an operation of a crossbar: all rows driven with all input bits, all columns converted. It
+/// takes as many conversions as columns share a converter (`Adc::columns_per_adc`).
 struct OperationCost {
-  double time = 0.72e-6;    // [s]
-  double energy = 2.66e-9;  // [J]
+  double conversion_time = 90e-9;  // [s]  of one column, with the share of the input bits
+  double energy = 2.66e-9;         // [J]  of the operation
 
   void describe(ParamList& params);
 };

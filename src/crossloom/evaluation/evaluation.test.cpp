@@ -69,6 +69,7 @@ TEST(ChipCost, ReproducesTheTableOfThePaper) {
     operation.energy = row.tile_op_energy;
     Hardware hardware;
     hardware.array = row.array;
+    hardware.adc.columns_per_adc = 8;
     const ChipCost cost = count_cost(make_network(row.network), hardware, operation);
     EXPECT_EQ(cost.total.devices, row.devices) << row.network;
     EXPECT_NEAR(static_cast<double>(cost.total.flops), row.flops, row.flops_rounding)

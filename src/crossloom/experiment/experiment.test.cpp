@@ -47,8 +47,8 @@ TEST_F(ExperimentFile, ValuesReachTheParts) {
       "[array]\nnum_rows = 128\n[mapping]\nslice_bits = [2, 2]\n[dac]\nbits = 4\n[adc]\ni_max = "
       "'70 uA'\n"
       "[training]\nmethod = 'mixed_precision'\nlearning_rate = 0.01\n"
-      "[method]\nafter_write = 'keep_remainder'\n[transfer]\nchips = 7\n[cost]\nop_time = '1 "
-      "us'\n");
+      "[method]\nafter_write = 'keep_remainder'\n[transfer]\nchips = 7\n[cost]\n"
+      "conversion_time = '1 us'\n");
   EXPECT_EQ(e.network, "lenet5_mnist");
   EXPECT_EQ(e.chip.hardware().device.name(), "bulk_switching_wu2023");
   EXPECT_DOUBLE_EQ(e.chip.hardware().device.range().g_max, 70e-6);
@@ -58,7 +58,7 @@ TEST_F(ExperimentFile, ValuesReachTheParts) {
   EXPECT_DOUBLE_EQ(e.chip.hardware().adc.i_max, 70e-6);
   EXPECT_DOUBLE_EQ(e.training.optimiser.learning_rate, 0.01);
   EXPECT_EQ(e.transfer.chips, 7);
-  EXPECT_DOUBLE_EQ(e.cost.time, 1e-6);
+  EXPECT_DOUBLE_EQ(e.cost.conversion_time, 1e-6);
 }
 
 TEST_F(ExperimentFile, MistakesAreRefusedByName) {
