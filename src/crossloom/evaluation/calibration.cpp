@@ -104,7 +104,7 @@ Calibration::Calibration(const CalibrationOptions& options,
       batches_(std::move(batches)) {
   const at::NoGradGuard no_grad;
   set_ranges();
-  if (options_.columns != CalibrationOptions::Columns::kNone) correct_columns();
+  if (corrects_columns(CalibrationOptions::ColumnsAt::kProgramming)) correct_columns();
   if (options_.has_drift_compensation) sizes_at_start_ = output_sizes();
   if (options_.batch_norm == CalibrationOptions::BatchNorm::kReestimated) reestimate_batch_norm();
 }
@@ -112,10 +112,7 @@ Calibration::Calibration(const CalibrationOptions& options,
 void Calibration::follow_ageing() {
   const at::NoGradGuard no_grad;
   if (options_.has_drift_compensation) compensate_drift();
-  const bool has_columns = options_.columns != CalibrationOptions::Columns::kNone;
-  if (has_columns && options_.columns_at == CalibrationOptions::ColumnsAt::kEachTime) {
-    correct_columns();
-  }
+  if (corrects_columns(CalibrationOptions::ColumnsAt::kEachTime)) correct_columns();
   if (options_.batch_norm == CalibrationOptions::BatchNorm::kReestimated) reestimate_batch_norm();
 }
 
@@ -137,6 +134,10 @@ void Calibration::run_chip(RangeUse ranges, const Chip::Observer& observer) {
 void Calibration::set_ranges() {
   run_chip(RangeUse::kCalibrate);
   if (chip_.has_tracked_ranges()) run_chip(RangeUse::kTrack);
+}
+
+bool Calibration::corrects_columns(CalibrationOptions::ColumnsAt at) const {
+  return options_.columns != CalibrationOptions::Columns::kNone && options_.columns_at == at;
 }
 
 void Calibration::correct_columns() {

@@ -57,11 +57,13 @@ class Calibration {
               Network& network,
               InputBatches batches);
 
-  /// To be called whenever the chip has aged.
+  /// To be called whenever the chip has aged, and before its first use where something is found at
+  /// each time.
   void follow_ageing();
 
  private:
   void set_ranges();
+  bool corrects_columns(CalibrationOptions::ColumnsAt at) const;
   void correct_columns();
   void compensate_drift();
   void reestimate_batch_norm();
