@@ -102,6 +102,25 @@ class CommandLine(unittest.TestCase):
                                           out / "device.toml", "--set", "array.num_rows=128").stdout)
         self.assertEqual(found["array"]["num_rows"], 128)
 
+    def test_devices_fit_reads_what_was_before_and_after_a_bake(self):
+        rng = random.Random(2)
+        lines = ["cell,level,r_pre_ohm,r_post_ohm"]
+        for cell in range(800):
+            g = 50 * (1 + cell % 4) + rng.gauss(0, 1)
+            lines += [f"{cell},{cell % 4},{1e6 / g},{1e6 / (g - 2 + rng.gauss(0, 3))}"]
+        (self.folder / "bake.csv").write_text("\n".join(lines))
+        self.assert_refused(self.crossloom("devices", "fit", "bake.csv"), "bake.csv", "how long", "how hot", "--value t=30min")
+        result = self.crossloom("devices", "fit", "bake.csv", "--value", "t=30min", "--value", "temp=80C")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        fit = json.loads((self.folder / "bake_fit" / "fit.json").read_text())
+        check, = fit["laws"]["ageing"]["checks"]
+        self.assertAlmostEqual(check["time"], 1800)
+        self.assertAlmostEqual(check["temperature"], 353.15)
+        self.assertAlmostEqual(check["mean"]["unseen_cells"] * 1e6, -2, delta=5 * 3 / 800**0.5)
+        self.assertAlmostEqual(check["spread"]["unseen_cells"] * 1e6, 3, delta=5 * 3 / 1600**0.5)
+        self.assertEqual(fit["laws"]["programming"]["cells"], 800)
+        self.assertEqual(fit["device"]["temperature"], 353.15)
+
     def test_devices_fit_refuses_bad_tables_and_leaves_nothing(self):
         rows = "".join(f"{cell},0,10\n{cell},1,9\n" for cell in range(60))
         for contents, part in [

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "crossloom/circuit/adc.h"
+#include "crossloom/circuit/code_tables.h"
 #include "crossloom/circuit/dac.h"
 #include "crossloom/circuit/range_search.h"
 #include "crossloom/circuit/row_driver.h"
@@ -377,6 +378,23 @@ TEST(RangeSearch, KnowsNothingBeforeTheFirstValue) {
   EXPECT_EQ(search.best(), 0);
   search.add(at::full({3, 5}, 2));
   EXPECT_NEAR(search.best(), 2, 0.2);
+}
+
+TEST(RowDriver, IsTheSameInTensorOperations) {
+  Tensor x = 0.7 * Rng(21).normal({500});  // some beyond the full scale
+  x[3] = std::nan("");
+  const Dac dac = make_dac(4);
+  EXPECT_TRUE((codes_of(x, 15, 15) * (0.2 / 15)).allclose(volts(dac, x), 1e-6, 0, true));
+  const RowDriver driver(dac, cubic_law());
+  const Drive drive = driver.drive(x, 1, kSquares);
+  const Drive at_codes = driver.drive(at::arange(-15, 16, at::kFloat) / 15, 1, kSquares);
+  const auto expect_same = [&](const Tensor& values, const Tensor& of_codes) {
+    std::vector<float> table(of_codes.data_ptr<float>(), of_codes.data_ptr<float>() + 31);
+    table.push_back(std::nanf(""));
+    EXPECT_TRUE(entries_at(table, codes_of(x, 15, 15)).allclose(values, 0, 0, true));
+  };
+  for (std::size_t k = 0; k < 3; ++k) expect_same(drive.terms[k], at_codes.terms[k]);
+  for (std::size_t k = 0; k < 6; ++k) expect_same(drive.squares[k], at_codes.squares[k]);
 }
 
 }  // namespace

@@ -63,7 +63,7 @@ bool moves(const RangeOptions& options, double full_scale, RangeUse use) {
 Tensor spread_samples(const Tensor& values, std::int64_t most) {
   constexpr double kGolden = 0.61803398874989485;
   const Tensor rows =
-      (values.dim() < 2 ? values.reshape({1, -1}) : values.flatten(1)).to(at::kFloat);
+      (values.dim() < 2 ? values.reshape({1, -1}) : values.flatten(1)).to(at::kCPU, at::kFloat);
   const auto from = rows.accessor<float, 2>();
   const std::int64_t count = rows.numel();
   const std::int64_t columns = rows.size(1);

@@ -5,6 +5,7 @@
 
 #include <ATen/Parallel.h>
 
+#include "crossloom/circuit/code_tables.h"
 #include "crossloom/core/vector_code.h"
 
 namespace crossloom {
@@ -175,6 +176,12 @@ Drive RowDriver::plain_drive(const Tensor& x, double full_scale, Want want) cons
   const float to_code = static_cast<float>(top / full_scale);
   const float step = static_cast<float>(dac_.v_full() / top);
   Drive drive;
+  if (!x.is_cpu()) {
+    const Tensor v = codes_of(x, to_code, top) * step;
+    drive.terms = {v};
+    if (want == Want::kTermsAndSquares) drive.squares = {v.square()};
+    return drive;
+  }
   drive.terms = {at::empty_like(input)};
   if (want == Want::kTermsAndSquares) drive.squares = {at::empty_like(input)};
   const float* const from = input.data_ptr<float>();
@@ -191,6 +198,7 @@ Drive RowDriver::look_up(const Tensor& x,
                          double full_scale,
                          Want want,
                          const std::vector<Tables>& tables) const {
+  if (!x.is_cpu()) return look_up_by_tensors(x, full_scale, want, tables);
   const Tensor input = x.contiguous();
   const std::int64_t n = input.numel();
   const float top = static_cast<float>((std::int64_t{1} << dac_.bits) - 1);
@@ -218,6 +226,27 @@ Drive RowDriver::look_up(const Tensor& x,
       for (const auto& [table, out] : jobs) take(table, places.data(), count, out + begin);
     }
   });
+  return drive;
+}
+
+Drive RowDriver::look_up_by_tensors(const Tensor& x,
+                                    double full_scale,
+                                    Want want,
+                                    const std::vector<Tables>& tables) const {
+  const double top = static_cast<double>((std::int64_t{1} << dac_.bits) - 1);
+  const Tensor codes = codes_of(x, top / full_scale, top);
+  Drive drive;
+  const auto prepare = [&](std::vector<Tensor>& outputs, auto member) {
+    for (std::size_t k = 0; k < (tables[0].*member).size(); ++k) {
+      std::vector<Tensor> pulses;
+      for (const Tables& of_pulse : tables) {
+        pulses.push_back(entries_at((of_pulse.*member)[k], codes));
+      }
+      outputs.push_back(at::cat(pulses));
+    }
+  };
+  prepare(drive.terms, &Tables::terms);
+  if (want == Want::kTermsAndSquares) prepare(drive.squares, &Tables::squares);
   return drive;
 }
 
@@ -258,6 +287,11 @@ RowDriver::Bent RowDriver::bend(const Tensor& x, double full_scale, std::int64_t
   const std::vector<float> value_of = as_table(values.detach());
   const std::vector<float> slope_of = as_table(slopes);
 
+  if (!x.is_cpu()) {
+    const auto edge_of = static_cast<double>(top + 1);
+    const Tensor codes = codes_of(x.detach(), static_cast<double>(top) / full_scale, edge_of);
+    return {entries_at(value_of, codes), entries_at(slope_of, codes)};
+  }
   const Tensor input = x.detach().contiguous();
   Bent bent = {at::empty_like(input), at::empty_like(input)};
   const float* const from = input.data_ptr<float>();

@@ -46,7 +46,7 @@ class RowDriver {
 
   enum class Want { kTerms, kTermsAndSquares };
 
-  /// `x` [B, ...] (float, on the CPU) with the full scale `full_scale` > 0.
+  /// `x` [B, ...] (float) with the full scale `full_scale` > 0.
   Drive drive(const Tensor& x, double full_scale, Want want) const;
 
   /// The pulses one by one, P times the batch, not yet weighed.
@@ -97,6 +97,10 @@ class RowDriver {
                 double full_scale,
                 Want want,
                 const std::vector<Tables>& tables) const;
+  Drive look_up_by_tensors(const Tensor& x,
+                           double full_scale,
+                           Want want,
+                           const std::vector<Tables>& tables) const;
 
   Dac dac_;
   IvLaw law_;

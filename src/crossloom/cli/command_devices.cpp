@@ -34,6 +34,7 @@ void show_device(const std::string& name) {
 struct FitArguments {
   std::string csv, out;
   std::vector<std::string> columns;  // "QUANTITY=NAME[:UNIT]"
+  std::vector<std::string> values;   // "QUANTITY=VALUE"
   std::int64_t seed = 1;
 };
 
@@ -101,20 +102,30 @@ void print_reads(const Json& reads) {
   }
 }
 
+/// What stands on both sides of the signs of equality.
+std::map<std::string, std::string> assignments(const std::string& option,
+                                               const std::vector<std::string>& texts,
+                                               const std::string& example) {
+  std::map<std::string, std::string> found;
+  for (const std::string& text : texts) {
+    const auto equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      throw ConfigError("cannot use " + option + " " + text +
+                        " (it names no quantity in front of a =); give for example " + option +
+                        " " + example);
+    }
+    found[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+  return found;
+}
+
 void fit(const FitArguments& given) {
   DeviceFitRequest request;
   request.csv = given.csv;
   request.out = given.out.empty() ? stem_of(given.csv) + "_fit" : given.out;
   request.seed = given.seed;
-  for (const std::string& text : given.columns) {
-    const auto equals = text.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      throw ConfigError("cannot use --column " + text +
-                        " (not of the form QUANTITY=NAME); give for example --column "
-                        "t=read_index:min");
-    }
-    request.columns[text.substr(0, equals)] = text.substr(equals + 1);
-  }
+  request.columns = assignments("--column", given.columns, "t=read_index:min");
+  request.values = assignments("--value", given.values, "t=30min");
   const Json summary = fit_device(request);
   const Json& laws = summary.at("laws");
   if (laws.contains("ageing")) print_ageing(laws.at("ageing"));
@@ -141,6 +152,10 @@ void add_fit_command(CLI::App& devices) {
                       "QUANTITY=NAME or QUANTITY=NAME:UNIT: which column is "
                       "which, where the names "
                       "do not say so");
+  command->add_option("--value",
+                      given->values,
+                      "QUANTITY=VALUE: what is the same for all cells and in no column, such as "
+                      "t=30min or temp=80C of a bake");
   command->add_option("--seed", given->seed, "of the parts in which the cells are judged");
   command->callback([given] { fit(*given); });
 }

@@ -230,7 +230,7 @@ void AnalogProduct::subtract_references(const Tensor& of_references, Tensor& sum
   const std::int64_t outputs = geometry_.out_channels;
   Tensor by_output = sum.view({sum.size(0), outputs, -1});
   const Tensor by_reference = of_references.view({sum.size(0), -1, sum.size(1) / outputs});
-  by_output.sub_(by_reference.index_select(1, cells_.reference_of_output()));
+  by_output.sub_(by_reference.index_select(1, cells_.reference_of_output().to(sum.device())));
 }
 
 /// The outputs of the images `x`, written to sum [B, N].
@@ -248,7 +248,7 @@ void AnalogProduct::read_block(const Tensor& x, const ReadContext& context, Tens
                                tiling_.row_tiles * reads * references,
                                0};
   Tensor of_references;
-  if (cells_.has_references()) of_references = at::empty({sum.size(0), references}, at::kFloat);
+  if (cells_.has_references()) of_references = at::empty({sum.size(0), references}, sum.options());
   for (std::int64_t t = 0; t < tiling_.row_tiles; ++t) {
     const Before before = t == 0 ? Before::kForgotten : Before::kKept;
     const ColumnCurrents::OfTile currents = currents_.read(inputs, t);
@@ -283,7 +283,7 @@ Tensor AnalogProduct::behavioural_forward(const Tensor& x, const ReadContext& co
   const std::int64_t block = column_range_moves(column_range_.min().item<double>(), context.ranges)
                                  ? batch
                                  : block_size(currents, columns / geometry_.out_channels);
-  Tensor sum = at::empty({batch, columns}, at::kFloat);
+  Tensor sum = at::empty({batch, columns}, x.options().dtype(at::kFloat));
   for (std::int64_t first = 0; first < batch; first += block) {
     const std::int64_t end = std::min(first + block, batch);
     ReadContext part = context;
@@ -292,7 +292,8 @@ Tensor AnalogProduct::behavioural_forward(const Tensor& x, const ReadContext& co
     read_block(x.slice(0, first, end), part, part_of_sum);
   }
   if (mapping().has_column_scales()) {
-    sum.view({batch, geometry_.out_channels, -1}).mul_(mapping().weight_scale().unsqueeze(1));
+    sum.view({batch, geometry_.out_channels, -1})
+        .mul_(mapping().weight_scale().to(sum.device()).unsqueeze(1));
   }
   return sum;
 }
@@ -302,7 +303,7 @@ Tensor AnalogProduct::statistical_forward(const Tensor& x, const ReadContext& co
   const IvLaw law = hardware_.device.iv_law();
   const WeightCells::Values g = cells_.read_conductances(context.clock, rng);
   if (is_linear(law, hardware_.dac.v_full()))
-    return digital_product(x, cells_.weights(g), geometry_);
+    return digital_product(x, cells_.weights(g).to(x.device()), geometry_);
   update_input_range(x, context);
   Tensor sum;
   for (std::size_t k = 0; k < law.size(); ++k) {
@@ -311,7 +312,8 @@ Tensor AnalogProduct::statistical_forward(const Tensor& x, const ReadContext& co
         g.references.defined() ? law[k].strength(g.references) : Tensor()};
     const Tensor inputs = currents_.driver().transform(
         x, input_range_[0], at::ones({}), static_cast<std::int64_t>(k));
-    const Tensor part = digital_product(inputs, cells_.weights(values), geometry_);
+    const Tensor weights = cells_.weights(values).to(x.device());
+    const Tensor part = digital_product(inputs, weights, geometry_);
     sum = sum.defined() ? sum + part : part;
   }
   return sum;

@@ -273,6 +273,7 @@ void add_converted(const std::vector<ColumnGroup>& groups,
                    Before before,
                    Tensor& sum) {
   TORCH_CHECK(sum.dim() == 2 && sum.is_contiguous(), "sums have the shape [B, N]");
+  if (!sum.is_cpu()) return add_converted_by_tensors(groups, converter, noise, before, sum);
   const std::vector<Columns> columns = all_columns(groups, converter, sum);
   const std::int64_t n = sum.size(1);
   const std::int64_t pieces = (n + kPiece - 1) / kPiece;
@@ -291,6 +292,43 @@ void add_converted(const std::vector<ColumnGroup>& groups,
       conversion.add(i / pieces, begin, count, piece);
     }
   });
+}
+
+void add_converted_by_tensors(const std::vector<ColumnGroup>& groups,
+                              const Converter& converter,
+                              const NoiseAddress& noise,
+                              Before before,
+                              Tensor& sum) {
+  const std::int64_t n = sum.size(1);
+  if (before == Before::kForgotten) sum.zero_();
+  for (std::size_t k = 0; k < groups.size(); ++k) {
+    const ColumnGroup& group = groups[k];
+    const Columns columns = as_columns(group, converter, sum);
+    Tensor current = group.mean;
+    if (is_noisy(columns)) {
+      Tensor z = at::empty(sum.sizes(), at::kFloat);
+      for (std::int64_t b = 0; b < z.size(0); ++b) {
+        noise.rng.peek_normal(z[b].data_ptr<float>(),
+                              noise_begin(noise, b, static_cast<std::int64_t>(k) * n),
+                              static_cast<std::uint64_t>(n));
+      }
+      Tensor variance = at::full({1, 1}, columns.noise_variance, sum.options());
+      if (group.variance.defined()) variance = group.variance.clamp_min(0) + variance;
+      current = current + variance.sqrt().repeat({1, n / variance.size(1)}) * z.to(sum.device());
+    }
+    if (converter.adc.bits == 0) {
+      sum += columns.factor * current;
+      continue;
+    }
+    Tensor level = current * columns.per_lsb;
+    if (group.gain.defined()) {
+      const auto spread_out = [&](const Tensor& of_outputs) {
+        return of_outputs.to(sum.device()).repeat_interleave(columns.positions);
+      };
+      level = level * spread_out(group.gain) + spread_out(group.offset);
+    }
+    sum += columns.factor * level.round().clamp(columns.lowest, columns.highest);
+  }
 }
 
 void add_converted_reference(const std::vector<ColumnGroup>& groups,

@@ -54,6 +54,13 @@ void add_converted(const std::vector<ColumnGroup>& groups,
                    Before before,
                    Tensor& sum);
 
+/// The same in tensor operations: for columns that are not on the CPU. The noise is the same.
+void add_converted_by_tensors(const std::vector<ColumnGroup>& groups,
+                              const Converter& converter,
+                              const NoiseAddress& noise,
+                              Before before,
+                              Tensor& sum);
+
 /// The same for a sum that is kept, by plain loops in double precision (the noise is the same), for
 /// tests.
 void add_converted_reference(const std::vector<ColumnGroup>& groups,

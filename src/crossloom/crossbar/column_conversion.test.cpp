@@ -67,10 +67,29 @@ TEST(AddConverted, AgreesWithThePlainLoop) {
           const double rounding = 1e-3;
           EXPECT_LE(difference.max().item<double>(), step * 1.001 + rounding);
           EXPECT_LE(difference.gt(rounding).to(at::kDouble).mean().item<double>(), 4e-3);
+          Tensor by_tensors = at::full(groups[0].mean.sizes(), 7.0);
+          add_converted_by_tensors(groups, converter, noise, Before::kForgotten, by_tensors);
+          const Tensor other = (by_tensors - expected).abs();
+          EXPECT_LE(other.max().item<double>(), step * 1.001 + rounding);
+          EXPECT_LE(other.gt(rounding).to(at::kDouble).mean().item<double>(), 4e-3);
         }
       }
     }
   }
+}
+
+TEST(AddConverted, InTensorOperationsHasTheSameConverters) {
+  std::vector<ColumnGroup> groups = make_groups({3, 2, 60, 12});
+  for (ColumnGroup& group : groups) {
+    group.gain = 1 + 0.1 * Rng(11).normal({15});
+    group.offset = Rng(12).normal({15});
+  }
+  const Converter converter = make_converter(6, Adc::Polarity::kUnipolar);
+  const NoiseAddress noise{Rng(13), 0, 120, 0};
+  Tensor sum = at::zeros({3, 60});
+  add_converted_by_tensors(groups, converter, noise, Before::kKept, sum);
+  const Tensor same = (sum - convert(groups, converter, noise)).abs().le(1e-3);
+  EXPECT_GT(same.to(at::kDouble).mean().item<double>(), 0.98);  // of 180, two on a border
 }
 
 TEST(AddConverted, NoiseDependsNeitherOnTheBatchNorOnTheCalls) {

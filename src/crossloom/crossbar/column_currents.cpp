@@ -121,7 +121,7 @@ Tensor ColumnCurrents::rows_of_block(const Tensor& volts, const Block& block) co
 Tensor ColumnCurrents::solve_block(const Tensor& volts, const Block& block) const {
   const Tensor i = solve_nonlinear(cells_of_block(g_, geometry_, block),
                                    law_,
-                                   rows_of_block(volts, block),
+                                   rows_of_block(volts, block).cpu(),
                                    wires_of_block(hardware_.lines.wires, block))
                        .i;
   const std::vector<double> weights = volts_.pulse_weights();
@@ -155,8 +155,10 @@ void ColumnCurrents::solve(const Tensor& volts, std::int64_t row_tile, OfTile& c
     of_references.select(1, block.group * tiling_.col_tiles + block.col_tile)
         .copy_(i.select(2, columns));
   }
-  currents.weights.means = kinds(of_lines, WeightCells::Combine::kDifference).flatten(2).unbind(0);
-  if (g_.references.defined()) currents.references.means = {of_references.flatten(1)};
+  const Tensor of_kinds = kinds(of_lines, WeightCells::Combine::kDifference).flatten(2);
+  currents.weights.means = of_kinds.to(volts.device()).unbind(0);
+  if (!g_.references.defined()) return;
+  currents.references.means = {of_references.flatten(1).to(volts.device())};
 }
 
 }  // namespace crossloom

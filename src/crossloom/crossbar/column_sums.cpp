@@ -94,13 +94,14 @@ Tensor ColumnSums::convolve_images(const Tensor& x, const Tensor& kernel) const 
 std::vector<Tensor> ColumnSums::operator()(const Tensor& x, std::int64_t index) const {
   const Tile& tile = tiles_[static_cast<std::size_t>(index)];
   const Tensor inputs = channels_of(x, tile);
+  const Tensor kernels = tile.kernels.to(x.device());
   std::vector<Tensor> sums;
   if (geometry_.kind == ProductGeometry::Kind::kLinear) {
-    sums = at::mm(inputs, tile.kernels).view({x.size(0), num_kinds_, -1}).unbind(1);
+    sums = at::mm(inputs, kernels).view({x.size(0), num_kinds_, -1}).unbind(1);
   } else if (adds_channels_first_ && geometry_.groups == 1) {
-    sums = {convolve_images(inputs, tile.kernels[0])};
+    sums = {convolve_images(inputs, kernels[0])};
   } else {
-    sums = convolve(inputs, tile.kernels);
+    sums = convolve(inputs, kernels);
   }
   // Equal cells: the outputs of a group are the same. Those of a single group repeat along N.
   if (repeats_ > 1 && geometry_.groups > 1) {

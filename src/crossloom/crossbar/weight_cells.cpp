@@ -5,6 +5,8 @@
 
 #include <ATen/Parallel.h>
 
+#include "crossloom/device/masks.h"
+
 namespace crossloom {
 namespace {
 
@@ -16,14 +18,14 @@ constexpr std::uint64_t kPieces = 100;
 constexpr std::uint64_t kReferenceCells = 101;
 constexpr std::uint64_t kReferenceWrites = 102;
 
-/// Cells of a piece, about: a tensor of them is an eighth of a megabyte.
-constexpr std::int64_t kPieceCells = 1 << 15;
+/// Cells of a piece, about: a tensor of them is a quarter of a megabyte.
+constexpr std::int64_t kPieceCells = 1 << 16;
 
 constexpr std::int64_t kOutputs = 2;  // dimension of [S, P, weight shape]
 
 /// A target that moves by less than a millionth of the window is the same target, rounded.
 Tensor is_new(const Tensor& target, const Cells& cells, ConductanceRange range) {
-  return (target - cells.g_target).abs() > 1e-6 * (range.g_max - range.g_min);
+  return differ(target, cells.g_target, 1e-6 * (range.g_max - range.g_min));
 }
 
 bool was_written(const Cells& cells) {
@@ -135,7 +137,7 @@ double WeightCells::level_weight() const {
   return step * mapping_.weight_scale().item<double>();
 }
 
-/// Programs `cells`, those of `piece`, where `mask`, [weight shape] or [1], is true.
+/// Programs `cells`, those of `piece`, where `mask`, [weight shape] or [1] of true, is true.
 void WeightCells::write(const Piece& piece,
                         const Tensor& mask,
                         const Writing& writing,
@@ -143,8 +145,9 @@ void WeightCells::write(const Piece& piece,
   const Tensor target =
       mapping_.of_outputs(piece.first, piece.count).to_conductances(piece.part(writing.w));
   Rng own = writing.rng.fork(piece.index);
-  device_.write(
-      cells, is_new(target, cells, device_.range()).logical_and(mask), target, writing.clock, own);
+  Tensor is_written = is_new(target, cells, device_.range());
+  if (mask.numel() > 1) is_written.logical_and_(mask);
+  device_.write(cells, is_written, target, writing.clock, own);
 }
 
 void WeightCells::write_references(const Writing& writing, Cells& cells) const {
@@ -159,7 +162,8 @@ void WeightCells::write(const Tensor& mask, const Tensor& w, double clock, Rng& 
     switches_ = at::where(mask.unsqueeze(0), mapping_.to_switches(writing.w), switches_);
   }
   if (!is_kept_) {
-    TORCH_CHECK(!writing_ && mask.all().item<bool>(), "cells that are not kept are written once");
+    TORCH_CHECK(!writing_ && once(mask).all().item<bool>(),
+                "cells that are not kept are written once");
     writing_ = writing;
     return;
   }

@@ -142,11 +142,15 @@ const Measurements::Column* Measurements::find(const std::string& quantity,
 
 bool Measurements::has(const std::string& quantity, const std::string& unit) const {
   Column column{};
-  return find(quantity, unit, column) != nullptr;
+  return values_.count(quantity) > 0 || find(quantity, unit, column) != nullptr;
 }
 
 std::vector<double> Measurements::column(const std::string& quantity,
                                          const std::string& unit) const {
+  const auto value = values_.find(quantity);
+  if (value != values_.end()) {
+    return std::vector<double>(rows_.size(), parse_quantity(value->second, unit));
+  }
   Column column{};
   if (find(quantity, unit, column) == nullptr) {
     const std::string name = unit == "1" ? quantity : quantity + "_" + unit;

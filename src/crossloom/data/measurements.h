@@ -29,6 +29,9 @@ class Measurements {
   /// Throws when there is no such column.
   void use(const std::string& quantity, const std::string& name, const std::string& unit);
 
+  /// Lets `quantity` be `value`, such as "30 min", in all rows.
+  void set(const std::string& quantity, const std::string& value) { values_[quantity] = value; }
+
   /// Whether `column` can be asked for; throws when a column of that quantity lacks its unit.
   bool has(const std::string& quantity, const std::string& unit) const;
 
@@ -64,6 +67,7 @@ class Measurements {
   std::vector<std::string_view> rows_;      // lines of values
   std::vector<std::int64_t> line_numbers_;  // of the rows
   std::map<std::string, Given> given_;
+  std::map<std::string, std::string> values_;  // of all rows
 };
 
 /// The table in the file at `path`, which may be compressed by gzip.

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "crossloom/core/units.h"
+#include "crossloom/device/bake_readings.h"
 
 namespace crossloom {
 namespace {
@@ -27,7 +28,21 @@ struct Reading {
                "give a column g_init, or a reading at t = 0 of each cell");
 }
 
+std::vector<Reading> readings_of_bake(const Measurements& table) {
+  const BakeReadings bake = bake_readings(table);
+  std::vector<Reading> readings;
+  for (std::size_t i = 0; i < bake.before.size(); ++i) {
+    readings.push_back({bake.temperature[i],
+                        static_cast<double>(i + 1),
+                        bake.time[i],
+                        bake.after[i],
+                        bake.before[i]});
+  }
+  return readings;
+}
+
 std::vector<Reading> readings_in(const Measurements& table) {
+  if (has_bake(table)) return readings_of_bake(table);
   const Vector cell = table.column("cell", "1");
   const Vector time = table.column("t", "s");
   const bool has_resistance = !table.has("g", "S") && table.has("r", "Ohm");

@@ -20,8 +20,9 @@ struct AgeingReadings {
 
 /// The readings in `table`, by temperature, ascending: the columns cell, t and g (or r, a
 /// resistance), and temp where there are several temperatures. The start of a cell is its g_init,
-/// or its reading at t = 0. Readings within a factor of two in time count as one time, their
-/// geometric mean. Throws `ConfigError` when that is not what the table holds.
+/// or its reading at t = 0. Or those of a bake (`BakeReadings`). Readings within a factor of two in
+/// time count as one time, their geometric mean. Throws `ConfigError` when that is not what the
+/// table holds.
 std::vector<AgeingReadings> ageing_readings(const Measurements& table);
 
 }  // namespace crossloom

@@ -3,39 +3,24 @@
 #include <limits>
 
 #include "crossloom/core/units.h"
+#include "crossloom/device/masks.h"
 #include "crossloom/device/selection.h"
 
 namespace crossloom {
 namespace {
 
-/// Whether all cells have one value in common, kept once.
-bool is_shared(const Tensor& tensor) {
-  for (std::int64_t dim = 0; dim < tensor.dim(); ++dim) {
-    if (tensor.size(dim) != 1 && tensor.stride(dim) != 0) return false;
-  }
-  return tensor.numel() > 0;
-}
-
-bool shares(const Tensor& tensor, double value) {
-  return is_shared(tensor) && tensor.as_strided({1}, {1}).item<double>() == value;
-}
-
-Tensor write_times(const Cells& cells, const Selection& chosen, std::int64_t count, double clock) {
+Tensor write_times(const Cells& cells, const Selection& chosen, double clock) {
   if (shares(cells.written_at, clock)) return cells.written_at;
-  const Tensor now = at::full({1}, clock, at::kDouble);
-  if (count == cells.written_at.numel()) return now.expand(cells.written_at.sizes());
-  return chosen.scatter(cells.written_at, now.expand({count}));
-}
-
-Tensor window_of(const Selection& chosen, const Cells& cells) {
-  return shares(cells.window, 1) ? at::ones({1}) : chosen.gather(cells.window);
+  return chosen.scatter(cells.written_at, at::full({1}, clock, at::kDouble));
 }
 
 Latents gather_all(const Selection& chosen,
                    const Latents& latent,
                    const std::vector<std::string>& names) {
   Latents gathered;
-  for (const std::string& name : names) gathered[name] = chosen.gather(latent.at(name));
+  for (const std::string& name : names) {
+    gathered[name] = chosen.gather(latent.at(name)).expand({chosen.size()});
+  }
   return gathered;
 }
 
@@ -47,18 +32,18 @@ void scatter_all(Latents& latent, const Selection& chosen, const Latents& change
 
 }  // namespace
 
-/// The chosen cells before a write.
+/// The chosen cells before a write: [n], or [1] where they are all alike.
 struct Device::Start {
-  Tensor g;         // [n]  S  undefined when nobody asks
-  Tensor window;    // [n] or [1]  1
-  Tensor is_sound;  // [n] or [1]  bool
+  Tensor g;         // S  undefined when nobody asks
+  Tensor window;    // 1
+  Tensor is_sound;  // bool
 };
 
-/// What a write leaves in the chosen cells, whatever kind of write it was.
+/// What a write leaves in the chosen cells, whatever kind of write it was: [n], or [1] as before.
 struct Device::Written {
-  Tensor g;           // [n]  S
-  Tensor num_writes;  // [n]  1
-  Tensor num_resets;  // [n]  1  of these; undefined when nobody asks
+  Tensor g;           // S
+  Tensor num_writes;  // 1  int32
+  Tensor num_resets;  // 1  int32  of these; undefined when nobody asks
 };
 
 Device::Device(const std::string& name)
@@ -141,9 +126,9 @@ Cells Device::make_cells(at::IntArrayRef sizes, const Rng& rng) const {
   Rng fault = rng.fork(Purpose::kFault);
   Cells cells;
   cells.g_written = model_->pristine(sizes, variation);
-  cells.g_target = cells.g_written.clone();
+  cells.g_target = cells.g_written;
   cells.written_at = at::zeros({1}, at::kDouble).expand(sizes);
-  cells.write_count = at::zeros(sizes, at::kInt);
+  cells.write_count = at::zeros({1}, at::kInt).expand(sizes);
   if (sigma_d2d_ > 0) {
     cells.window = die_ * (1 + sigma_d2d_ * variation.normal(sizes)).clamp_min(0);
   } else {
@@ -154,7 +139,9 @@ Cells Device::make_cells(at::IntArrayRef sizes, const Rng& rng) const {
   for (auto& [name, tensor] : model_->drawn_at_write(sizes, variation)) cells.latent[name] = tensor;
   telegraph_.make(cells.latent, sizes, variation);
   retention_.make(cells.latent, sizes, variation);
-  if (energy().set + energy().reset > 0) cells.latent["num_resets"] = at::zeros(sizes, at::kInt);
+  if (energy().set + energy().reset > 0) {
+    cells.latent["num_resets"] = at::zeros({1}, at::kInt).expand(sizes);
+  }
   faults_.make(cells, sizes, fault);
   return cells;
 }
@@ -169,25 +156,48 @@ void Device::write(
       mask.sizes(),
       " do not fit cells of shape ",
       cells.g_written.sizes());
-  const Selection chosen(mask);
+  const bool verifies = programming_ == Programming::kWriteVerify;
+  const Selection chosen(mask,
+                         verifies ? Selection::Others::kLeftOut : Selection::Others::kMayComeAlong);
   if (chosen.is_empty()) return;
-  const auto [g_min, g_max] = range();
-  const Tensor window = window_of(chosen, cells);
-  const Tensor wanted = chosen.gather(g_target).to(at::kFloat, false, true);
-  const Tensor reachable = at::min(at::max(wanted, g_min * window), g_max * window);
-  const bool needs_start =
-      programming_ == Programming::kWriteVerify || cells.latent.count("num_resets") > 0;
-  const Start start = {
-      needs_start ? chosen.gather(settled(cells, clock)) : Tensor(),
-      window,
-      shares(cells.fault, 0) ? at::ones({1}, at::kBool) : chosen.gather(cells.fault).eq(0)};
+  const Tensor window = chosen.gather(cells.window);
+  const Tensor wanted = chosen.gather(g_target.to(at::kFloat)).expand({chosen.size()});
+  const bool needs_start = verifies || cells.latent.count("num_resets") > 0;
+  const Start start = {needs_start ? chosen.gather(settled(cells, clock)) : Tensor(),
+                       window,
+                       chosen.gather(cells.fault).eq(0)};
   Latents own = gather_all(chosen, cells.latent, model_->written_with());
-  const Written written = programming_ == Programming::kWriteVerify
-                              ? verified(start, reachable, own, rng)
-                              : statistical(start, reachable, own, rng);
+  const Tensor reachable = in_window(wanted, window);
+  const Written written =
+      verifies ? verified(start, reachable, own, rng) : statistical(start, reachable, own, rng);
+  renew_deviates(cells, chosen, own, rng);
   scatter_all(cells.latent, chosen, own);
   record(cells, chosen, wanted, written, clock);
-  scatter_all(cells.latent, chosen, model_->drawn_at_write(wanted.sizes(), rng));
+  if (cells.g_target.is_alias_of(g_target)) cells.g_target = g_target.clone();
+}
+
+/// Conductances [S] that cells come to which are asked for `g` [S].
+Tensor Device::in_window(const Tensor& g, const Tensor& window) const {
+  const auto [g_min, g_max] = range();
+  if (window.numel() == 1) {
+    const double factor = window.item<double>();
+    return g.clamp(g_min * factor, g_max * factor);
+  }
+  return at::min(at::max(g, g_min * window), g_max * window);
+}
+
+/// Adds to `latent` of the chosen cells what a write draws anew. A cell that was never written
+/// still has the deviates that it was made with, which serve until its second write.
+void Device::renew_deviates(const Cells& cells,
+                            const Selection& chosen,
+                            Latents& latent,
+                            Rng& rng) const {
+  const Tensor is_first = chosen.gather(cells.write_count).eq(0);
+  if (is_first.all().item<bool>()) return;
+  const bool is_mixed = is_first.any().item<bool>();
+  for (const auto& [name, drawn] : model_->drawn_at_write({chosen.size()}, rng)) {
+    latent[name] = is_mixed ? choose(is_first, chosen.gather(cells.latent.at(name)), drawn) : drawn;
+  }
 }
 
 Device::Written Device::statistical(const Start& start,
@@ -195,7 +205,7 @@ Device::Written Device::statistical(const Start& start,
                                     Latents& own,
                                     Rng& rng) const {
   const Tensor g = model_->program(reachable, own, rng);
-  return {g, at::ones({1}).expand(g.sizes()), start.g.defined() ? g.lt(start.g) : Tensor()};
+  return {g, at::ones({1}, at::kInt), start.g.defined() ? g.lt(start.g) : Tensor()};
 }
 
 Device::Written Device::verified(const Start& start,
@@ -204,7 +214,8 @@ Device::Written Device::verified(const Start& start,
                                  Rng& rng) const {
   const double tolerance = verify_tolerance_ > 0 ? verify_tolerance_ : pulse_step();
   const Tensor just_written = at::zeros({1}, at::kDouble);
-  Written written = {start.g, at::zeros_like(start.g), at::zeros_like(start.g)};
+  const Tensor none = at::zeros({reachable.numel()}, at::kInt);
+  Written written = {start.g.expand(reachable.sizes()), none, none};
   for (std::int64_t trial = 0; trial < max_trials_; ++trial) {
     const Tensor sigma = read_noise_scale_ * model_->read_sigma(written.g, just_written);
     const Tensor missing = reachable - (written.g + sigma * rng.normal(reachable.sizes()));
@@ -212,7 +223,7 @@ Device::Written Device::verified(const Start& start,
     if (!pulse.any().item<bool>()) break;
     const Tensor moves = pulse.ne(0).logical_and(start.is_sound);
     written.g = at::where(moves, pulsed(written.g, pulse, start.window, own, rng), written.g);
-    written.num_writes = written.num_writes + pulse.abs();
+    written.num_writes = written.num_writes + pulse.ne(0);
     written.num_resets = written.num_resets + pulse.lt(0);
   }
   return written;
@@ -233,22 +244,20 @@ Tensor Device::pulsed(
     const Tensor& g, const Tensor& count, const Tensor& window, Latents& own, Rng& rng) const {
   const Tensor by_model = model_->pulse(g / window, count, own, rng);
   if (by_model.defined()) return by_model * window;
-  const auto [g_min, g_max] = range();
   const Tensor spread = sigma_c2c_ * count.abs().sqrt() * rng.normal(count.sizes());
-  const Tensor moved = g + pulse_step() * window * (count + spread);
-  return at::min(at::max(moved, g_min * window), g_max * window);
+  return in_window(g + pulse_step() * window * (count + spread), window);
 }
 
 void Device::pulse(Cells& cells, const Tensor& num_pulses, double clock, Rng& rng) const {
-  const Selection chosen(num_pulses.ne(0));
+  const Selection chosen(num_pulses.ne(0), Selection::Others::kLeftOut);
   if (chosen.is_empty()) return;
-  const Tensor count = chosen.gather(num_pulses).to(at::kFloat);
+  const Tensor count = chosen.gather(num_pulses.to(at::kFloat)).expand({chosen.size()});
   Latents own = gather_all(chosen, cells.latent, model_->written_with());
-  const Tensor start = chosen.gather(settled(cells, clock));
-  const Tensor g = pulsed(start, count, window_of(chosen, cells), own, rng);
+  const Tensor start = chosen.gather(settled(cells, clock)).expand({chosen.size()});
+  const Tensor g = pulsed(start, count, chosen.gather(cells.window), own, rng);
+  renew_deviates(cells, chosen, own, rng);
   scatter_all(cells.latent, chosen, own);
   record(cells, chosen, g, {g, count.abs(), (-count).clamp_min(0)}, clock);
-  scatter_all(cells.latent, chosen, model_->drawn_at_write(g.sizes(), rng));
 }
 
 void Device::record(Cells& cells,
@@ -258,7 +267,7 @@ void Device::record(Cells& cells,
                     double clock) const {
   cells.g_target = chosen.scatter(cells.g_target, wanted);
   cells.g_written = chosen.scatter(cells.g_written, written.g);
-  cells.written_at = write_times(cells, chosen, wanted.numel(), clock);
+  cells.written_at = write_times(cells, chosen, clock);
   cells.write_count =
       chosen.scatter(cells.write_count, chosen.gather(cells.write_count) + written.num_writes);
   const auto resets = cells.latent.find("num_resets");
@@ -311,7 +320,7 @@ Tensor Device::aged_time(const Tensor& elapsed) const {
 Tensor Device::settled(const Cells& cells, double clock) const {
   const Tensor time = elapsed(cells, clock);
   const Tensor aged = model_->age(cells.g_target, cells.g_written, aged_time(time), cells.latent);
-  if (!retention_.is_on()) return with_faults(aged.clamp_min(0), cells);
+  if (!retention_.is_on()) return with_faults(aged.clamp_min_(0), cells);
   return with_faults(
       retention_.apply(aged, time, cells.latent, range().g_max, model_->temperature()).clamp_min(0),
       cells);

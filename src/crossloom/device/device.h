@@ -94,6 +94,8 @@ class Device {
   Tensor aged_time(const Tensor& elapsed) const;
   Tensor settled(const Cells& cells, double clock) const;
   Tensor with_faults(const Tensor& g, const Cells& cells) const;
+  Tensor in_window(const Tensor& g, const Tensor& window) const;
+  void renew_deviates(const Cells& cells, const Selection& chosen, Latents& latent, Rng& rng) const;
   Tensor pulsed(
       const Tensor& g, const Tensor& count, const Tensor& window, Latents& own, Rng& rng) const;
   Written statistical(const Start& start, const Tensor& reachable, Latents& own, Rng& rng) const;

@@ -41,6 +41,46 @@ TEST(Device, WindowOfACellStaysWithItOverWrites) {
   EXPECT_NEAR(mean_of(first) / g_max, expected, 5 * 0.06 / std::sqrt(n));
 }
 
+TEST(Device, DrawsDeviatesAnewFromTheSecondWriteOn) {
+  const std::int64_t n = 100000;
+  const Device device("hfox_neurram_wan2022");
+  Rng rng(7);
+  Cells cells = device.make_cells({n}, rng);
+  const Tensor of_birth = cells.latent.at("relaxation");
+  device.write(cells, all(n), at::full({n}, 20e-6), 0, rng);
+  EXPECT_TRUE(cells.latent.at("relaxation").equal(of_birth));
+  for (const double share : {0.01, 0.5}) {
+    const Tensor before = cells.latent.at("relaxation");
+    const Tensor mask = Rng(8).uniform({n}).lt(share);
+    device.write(cells, mask, at::full({n}, 20e-6), 0, rng);
+    const Tensor xi = cells.latent.at("relaxation").masked_select(mask);
+    const auto m = static_cast<double>(xi.numel());
+    EXPECT_NEAR(mean_of(xi), 0, 5 / std::sqrt(m));
+    EXPECT_NEAR(std_of(xi), 1, 5 / std::sqrt(2 * m));
+    EXPECT_NEAR(mean_of(xi * before.masked_select(mask)), 0, 5 / std::sqrt(m));
+  }
+}
+
+TEST(Device, KeepsTheDeviatesOfBirthForTheFirstWriteOfEachCell) {
+  const std::int64_t n = 10000;
+  const Device device("hfox_neurram_wan2022");
+  Rng rng(9);
+  Cells cells = device.make_cells({n}, rng);
+  const Tensor of_birth = cells.latent.at("relaxation");
+  const Tensor mask = Rng(10).uniform({n}).lt(0.5);
+  device.write(cells, mask, at::full({n}, 20e-6), 0, rng);
+  EXPECT_TRUE(cells.latent.at("relaxation").equal(of_birth));
+  Cells loaded = cells;  // as a checkpoint has them, each value of its own
+  loaded.write_count = cells.write_count.contiguous().clone();
+  for (Cells& each : {std::ref(cells), std::ref(loaded)}) {
+    Rng again(11);
+    device.write(each, all(n), at::full({n}, 20e-6), 1, again);
+    const Tensor is_kept = each.latent.at("relaxation").eq(of_birth);
+    EXPECT_TRUE(is_kept.equal(mask.logical_not()));
+  }
+  EXPECT_TRUE(cells.latent.at("relaxation").equal(loaded.latent.at("relaxation")));
+}
+
 TEST(Device, PulsesMoveByTheirCountAndSpreadByItsRoot) {
   const std::int64_t n = 100000;
   const Device device = make_device("ideal", {{"pulse_step", "1 uS"}, {"sigma_c2c", 0.5}});

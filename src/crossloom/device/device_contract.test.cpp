@@ -79,25 +79,45 @@ TEST_P(DeviceContract, NoTimeLeavesConductancesAsWritten) {
 TEST_P(DeviceContract, LookingDoesNotChangeTheCells) {
   const Cells cells = written(2);
   const double clock = std::min(latest(), 1e5);
+  std::map<std::string, Tensor> before;
+  for (const auto& [name, tensor] : to_tensors(cells)) before[name] = tensor.clone();
   const Tensor late = device_.conductance(cells, clock);
   device_.conductance(cells, clock / 2);
   device_.read_sigma(cells, clock);
   EXPECT_TRUE(device_.conductance(cells, clock).equal(late));
+  for (const auto& [name, tensor] : to_tensors(cells)) {
+    EXPECT_TRUE(tensor.equal(before.at(name))) << name;
+  }
 }
 
 TEST_P(DeviceContract, WriteChangesOnlyTheCellsAskedFor) {
-  Cells cells = written(3);
-  const Cells before = cells;
-  Tensor mask = at::zeros({64, 16}, at::kBool);
-  mask.select(0, 5).fill_(true);
-  Rng rng(9);
-  device_.write(cells, mask, targets().flip({0}), 10, rng);
-  const auto old = to_tensors(before);
-  for (const auto& [name, tensor] : to_tensors(cells)) {
-    EXPECT_TRUE(tensor.masked_select(~mask).equal(old.at(name).masked_select(~mask))) << name;
+  for (const std::int64_t rows :
+       {1, 40, 64}) {  // few are picked out, with many the others go along
+    Cells cells = written(3);
+    const Cells before = cells;
+    Tensor mask = at::zeros({64, 16}, at::kBool);
+    mask.narrow(0, 0, rows).fill_(true);
+    Rng rng(9);
+    device_.write(cells, mask, targets().flip({0}), 10, rng);
+    const auto old = to_tensors(before);
+    for (const auto& [name, tensor] : to_tensors(cells)) {
+      EXPECT_TRUE(tensor.masked_select(~mask).equal(old.at(name).masked_select(~mask)))
+          << name << " with " << rows << " rows";
+    }
+    EXPECT_TRUE(cells.g_target.masked_select(mask).equal(
+        targets().flip({0}).to(at::kFloat).masked_select(mask)));
+    EXPECT_TRUE(cells.written_at.masked_select(mask).eq(10).all().item<bool>());
+    EXPECT_TRUE((cells.write_count - before.write_count).equal(mask.to(at::kInt)));
   }
-  EXPECT_TRUE(cells.written_at.masked_select(mask).eq(10).all().item<bool>());
-  EXPECT_TRUE((cells.write_count - before.write_count).equal(mask.to(at::kInt)));
+}
+
+TEST_P(DeviceContract, CellsKeepNothingOfTheCallers) {
+  Rng rng(6);
+  Cells cells = device_.make_cells({64, 16}, rng);
+  Tensor target = targets().to(at::kFloat).clone();
+  device_.write(cells, at::ones({64, 16}, at::kBool), target, 0, rng);
+  target.zero_();
+  EXPECT_TRUE(cells.g_target.equal(targets().to(at::kFloat)));
 }
 
 TEST_P(DeviceContract, OneTimeForAllCellsIsThatTimeForEach) {

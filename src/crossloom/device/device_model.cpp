@@ -11,7 +11,7 @@ void DeviceModel::describe_environment(ParamList& params) {
 }
 
 Tensor DeviceModel::pristine(at::IntArrayRef sizes, Rng& /*rng*/) const {
-  return at::full(sizes, range().g_min, at::kFloat);
+  return at::full({1}, range().g_min, at::kFloat).expand(sizes);
 }
 
 Latents DeviceModel::born_with(at::IntArrayRef /*sizes*/, Rng& /*rng*/) const {

@@ -7,6 +7,7 @@
 
 #include "crossloom/core/errors.h"
 #include "crossloom/core/random.h"
+#include "crossloom/device/bake_readings.h"
 #include "crossloom/device/table_lookup.h"
 
 namespace crossloom {
@@ -65,11 +66,14 @@ ProgramReadings program_readings(const Measurements& table) {
   const bool has_start = table.has("g_init", "S");
   const std::vector<double> aim =
       has_target ? table.column("g_target", "S") : table.column("level", "1");
-  const std::vector<double> g = table.column(has_start ? "g_init" : "g", "S");
+  const bool is_bake = has_bake(table);
+  const std::vector<double> g =
+      is_bake ? bake_readings(table).before : table.column(has_start ? "g_init" : "g", "S");
+  const bool has_times = !is_bake && !has_start && table.has("t", "s");
   const std::vector<double> time =
-      !has_start && table.has("t", "s") ? table.column("t", "s") : std::vector<double>(g.size(), 0);
+      has_times ? table.column("t", "s") : std::vector<double>(g.size(), 0);
   const std::vector<double> cell =
-      table.has("cell", "1") ? table.column("cell", "1") : std::vector<double>();
+      !is_bake && table.has("cell", "1") ? table.column("cell", "1") : std::vector<double>();
   std::set<double> seen;
   std::vector<double> aims, written;
   for (std::size_t i = 0; i < g.size(); ++i) {

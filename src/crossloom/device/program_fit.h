@@ -25,9 +25,9 @@ struct ProgramTable {
 bool has_programming(const Measurements& table);
 
 /// The writes in `table`: g_target, or the level, whose target then is the mean of its cells (so
-/// that its bias is zero); and g_init, or g where t is 0 or there is no t. Several readings of a
-/// cell right after its write count as one, the first. Throws `ConfigError` when that is not what
-/// the table holds.
+/// that its bias is zero); and what was before a bake, g_init, or g where t is 0 or there is no t.
+/// Several readings of a cell right after its write count as one, the first. Throws `ConfigError`
+/// when that is not what the table holds.
 ProgramReadings program_readings(const Measurements& table);
 
 /// The law of all cells, which are taken in groups of equal number by their target, of which there

@@ -4,13 +4,22 @@
 
 namespace crossloom {
 
-/// Some cells of a block, or all of them, which then are neither gathered nor scattered. A selected
-/// quantity has the shape [n].
+/// Some cells of a block, and what becomes of the others while something is computed for these.
+///
+/// A selected quantity has the shape [n], or [1] where all cells have one value in common.
 class Selection {
  public:
-  explicit Selection(const Tensor& mask);
+  /// Whether the others may be computed as well, and the results dropped: cheaper than to pick the
+  /// selected ones out, when they are not few.
+  enum class Others { kLeftOut, kMayComeAlong };
 
-  bool is_empty() const { return size_ == 0; }
+  /// The cells where `mask`, [...], is true.
+  Selection(const Tensor& mask, Others others);
+
+  bool is_empty() const { return num_selected_ == 0; }
+
+  /// Number n of the cells that are computed.
+  std::int64_t size() const { return index_.defined() ? num_selected_ : mask_.numel(); }
 
   Tensor gather(const Tensor& tensor) const;
 
@@ -18,8 +27,9 @@ class Selection {
   Tensor scatter(const Tensor& tensor, const Tensor& changed) const;
 
  private:
-  Tensor index_;  // of the flat block; undefined: all of it
-  std::int64_t size_;
+  Tensor mask_;
+  Tensor index_;  // of the flat block, where only the selected ones are computed
+  std::int64_t num_selected_;
 };
 
 }  // namespace crossloom

@@ -8,6 +8,7 @@
 #include "crossloom/core/units.h"
 #include "crossloom/device/ageing_fit.h"
 #include "crossloom/device/ageing_judgement.h"
+#include "crossloom/device/bake_readings.h"
 #include "crossloom/device/device.h"
 #include "crossloom/device/iv_curve_fit.h"
 #include "crossloom/device/program_fit.h"
@@ -308,25 +309,26 @@ std::string chip_file(const DeviceFitRequest& request, const Json& device) {
 Json fit_device(const DeviceFitRequest& request) {
   Measurements table = read_measurements(request.csv);
   use_columns(table, request.columns);
+  for (const auto& [quantity, value] : request.values) table.set(quantity, value);
   Json device = Json::object();
   Json laws = Json::object();
   const bool has_time = table.has("t", "s");
   const bool has_conductance = table.has("g", "S") || table.has("r", "Ohm");
-  if (has_time && has_conductance && table.has("cell", "1")) {
+  const bool is_bake = has_bake(table);
+  if (is_bake || (has_time && has_conductance && table.has("cell", "1"))) {
     fit_ageing(table, request.seed, device, laws);
   }
-  if (has_programming(table) && (has_conductance || table.has("g_init", "S"))) {
+  if (has_programming(table) && (is_bake || has_conductance || table.has("g_init", "S"))) {
     fit_programming(table, request.seed, device, laws);
   }
   if (has_iv(table)) fit_current(table, device, laws);
   if (has_noise(table)) fit_reads(table, device, laws);
   if (laws.empty()) {
-    table.refuse("its columns tell of no law that is known here",
-                 "give cell, t and g for ageing, level (or g_target) and g for "
-                 "programming, v and i "
-                 "for currents, t and g_uS_a, g_uS_b … for noise, each with "
-                 "its unit such as t_s "
-                 "and g_uS, or say which column is which");
+    table.refuse(
+        "its columns tell of no law that is known here",
+        "give cell, t and g for ageing, r_pre and r_post for a bake, level (or g_target) and "
+        "g for programming, v and i for currents, t and g_uS_a, g_uS_b … for noise, each "
+        "with its unit such as t_s and g_uS, or say which column is which");
   }
   make_fitted(device);
   const Json summary = {{"file", request.csv.filename().string()},

@@ -14,6 +14,7 @@ struct DeviceFitRequest {
   std::filesystem::path csv;
   std::filesystem::path out;                   // folder for the results
   std::map<std::string, std::string> columns;  // quantity -> "NAME" or "NAME:UNIT"
+  std::map<std::string, std::string> values;   // quantity -> what it is in all rows, "30 min"
   std::int64_t seed = 1;                       // of the parts the cells are judged in
 };
 
@@ -26,11 +27,11 @@ constexpr const char* kFitDevice = "device.toml";
 /// the figures (`kFitSummary`), which are returned. Nothing is written when
 /// something is refused with `ConfigError`.
 ///
-///   cell, level or g_target, g or g_init           programming
-///   cell, t, g or r, [g_init], [temp]              ageing: relaxation,
-///   retention v, i                                           current law t,
-///   g_UNIT_a, g_UNIT_b …                        read and telegraph noise of
-///   the cells a, b …
+///   cell, level or g_target, g or g_init  programming
+///   cell, t, g or r, [g_init], [temp]     ageing: relaxation, retention
+///   r_pre, r_post, t, temp, [level]       ageing by a bake, programming
+///   v, i                                  current law
+///   t, g_UNIT_a, g_UNIT_b …               read and telegraph noise of the cells a, b …
 Json fit_device(const DeviceFitRequest& request);
 
 }  // namespace crossloom

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "crossloom/core/random.h"
+#include "crossloom/mapping/digits.h"
 #include "crossloom/mapping/geometry.h"
 #include "crossloom/mapping/weight_mapping.h"
 
@@ -275,6 +276,19 @@ TEST(WeightMapping, EmptyAndTooManySlicesAreRefused) {
   EXPECT_THROW(params.assign({{"slice_bits", {2, 1.5}}}), ConfigError);
   EXPECT_THROW(params.assign({{"slice_bits", 4}}), ConfigError);
   EXPECT_THROW(make_mapping({}, WeightScheme::kSignSplit, at::zeros({2})), c10::Error);
+}
+
+TEST(Digits, AreTheSameInTensorOperations) {
+  const Tensor share = at::cat({2 * Rng(7).uniform({3000}) - 1, at::linspace(-1, 1, 511)});
+  for (const std::vector<std::int64_t>& bits :
+       {std::vector<std::int64_t>{2, 2, 2, 2}, {4}, {1, 3}, {8, 8}}) {
+    std::int64_t all = 0;
+    for (const std::int64_t width : bits) all += width;
+    const Digits sized = {bits, (std::int64_t{1} << all) - 1, 0};
+    const Digits offset = {bits, (std::int64_t{1} << (all - 1)) - 1, std::int64_t{1} << (all - 1)};
+    EXPECT_TRUE(sized.of(share).equal(sized.by_tensors(share)));
+    EXPECT_TRUE(offset.of(share).equal(offset.by_tensors(share)));
+  }
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <numeric>
 
+#include "crossloom/mapping/digits.h"
+
 namespace crossloom {
 namespace {
 
@@ -115,47 +117,47 @@ Tensor WeightMapping::weight_step() const {
   return w_max_ / static_cast<double>(levels(bits));
 }
 
-/// Digits of `code`, int64, as shares of their largest, with the signs `sign`: [C, ...] -> [S, C,
-/// ...].
-Tensor WeightMapping::digits(const Tensor& code, const Tensor& sign) const {
-  std::int64_t below = total_bits(options_);
-  std::vector<Tensor> slices;
-  for (const std::int64_t bits : options_.slice_bits) {
-    below -= bits;
-    const Tensor digit = code.bitwise_right_shift(below).bitwise_and(levels(bits));
-    slices.push_back(digit.to(at::kFloat) / static_cast<double>(levels(bits)) * sign);
-  }
-  return at::stack(slices);
-}
-
 /// What each slice holds as a share of the span: -1 ... 1; with an offset column of the window: 0
 /// ... 1. [C, ...] -> [S, C, ...].
 Tensor WeightMapping::shares(const Tensor& w) const {
-  const Tensor share = (w / over_columns(w_max_, w.dim())).clamp(-1, 1);
+  const Tensor share = (w / over_columns(w_max_, w.dim())).clamp_(-1, 1);
   const bool is_offset = scheme() == WeightScheme::kOffset;
   if (options_.slice_bits.empty()) return (is_offset ? 0.5 * (1 + share) : share).unsqueeze(0);
   const std::int64_t bits = total_bits(options_) - (is_offset ? 1 : 0);
-  const auto whole = [&](const Tensor& size) {
-    return (size.to(at::kDouble) * static_cast<double>(levels(bits))).round().to(at::kLong);
-  };
-  if (is_offset) return digits(whole(share) + (std::int64_t{1} << bits), at::ones_like(share));
-  return digits(whole(share.abs()), share.sign());
+  return Digits{options_.slice_bits, levels(bits), is_offset ? std::int64_t{1} << bits : 0}.of(
+      share.to(at::kFloat));
 }
 
 Tensor WeightMapping::to_conductances(const Tensor& w) const {
-  const Tensor share = shares(w);
   const double window = range_.g_max - range_.g_min;
+  const Tensor share = scheme() == WeightScheme::kSignMagnitude ? shares(w).abs_() : shares(w);
   switch (scheme()) {
     case WeightScheme::kSymmetric:
-      return range_.g_min + 0.5 * window * at::stack({1 + share, 1 - share}, 1);
+      return on_lines(share, range_.g_min + 0.5 * window, {0.5 * window, -0.5 * window});
     case WeightScheme::kOffset:
-      return (range_.g_min + window * share).unsqueeze(1);
+      return on_lines(share, range_.g_min, {window});
     case WeightScheme::kSignMagnitude:
-      return (range_.g_max * share.abs()).clamp_min(range_.g_min).unsqueeze(1);
+      return on_lines(share, 0, {range_.g_max});
     case WeightScheme::kSignSplit:
       break;
   }
-  return range_.g_min + window * at::stack({share.clamp_min(0), (-share).clamp_min(0)}, 1);
+  return on_lines(share, range_.g_min, {window, -window});
+}
+
+/// max(g_min, at_zero + slope share) for the slope of each cell of a weight: [S, C, ...] ->
+/// [S, P, C, ...].
+Tensor WeightMapping::on_lines(const Tensor& share,
+                               double at_zero,
+                               const std::vector<double>& slopes) const {
+  std::vector<std::int64_t> sizes = share.sizes().vec();
+  sizes.insert(sizes.begin() + 1, static_cast<std::int64_t>(slopes.size()));
+  Tensor g = at::empty(sizes, share.options());
+  const Tensor start = at::scalar_tensor(at_zero, share.options());
+  for (std::size_t p = 0; p < slopes.size(); ++p) {
+    Tensor of_cell = g.select(1, static_cast<std::int64_t>(p));
+    at::add_out(of_cell, start, share, slopes[p]);
+  }
+  return g.clamp_min_(range_.g_min);
 }
 
 Tensor WeightMapping::to_switches(const Tensor& w) const {

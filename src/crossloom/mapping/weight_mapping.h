@@ -111,8 +111,8 @@ class WeightMapping {
   Tensor to_weight_variance(const Tensor& variance) const;
 
  private:
-  Tensor digits(const Tensor& code, const Tensor& sign) const;
   Tensor shares(const Tensor& w) const;
+  Tensor on_lines(const Tensor& share, double at_zero, const std::vector<double>& slopes) const;
 
   MappingOptions options_;
   ConductanceRange range_;

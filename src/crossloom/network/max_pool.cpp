@@ -129,6 +129,9 @@ void for_each(std::int64_t count, std::int64_t scratch_size, const Work& work) {
 }  // namespace
 
 Tensor max_pool(const Tensor& x, const PoolWindow& window) {
+  if (!x.is_cpu()) {
+    return at::max_pool2d(x, window.kernel, window.stride, /*padding=*/{0, 0}, window.dilation);
+  }
   const Plane plane(x, window);
   const std::int64_t channels = x.size(1);
   const auto format = x.suggest_memory_format();
@@ -154,6 +157,11 @@ std::vector<Tensor> max_pool_of_sums(const Tensor& a,
                                      const std::vector<double>& factors,
                                      const PoolWindow& window) {
   TORCH_CHECK(a.sizes() == b.sizes(), "sums of images of one shape");
+  if (!a.is_cpu()) {
+    std::vector<Tensor> sums;
+    for (const double factor : factors) sums.push_back(max_pool((a + factor * b).relu(), window));
+    return sums;
+  }
   const Plane plane(a, window);
   const std::int64_t channels = a.size(1);
   const Tensor of_a = a.contiguous();

@@ -21,7 +21,7 @@ struct PoolWindow {
 /// The largest value of each window, NaN where there is one; without gradient. LibTorch also notes
 /// where the maxima are and takes ten to twenty times as long for small windows.
 ///
-///   x        [B, C, H, W]    float, on the CPU
+///   x        [B, C, H, W]    float; by LibTorch where it is not on the CPU
 ///   returns  [B, C, H', W']
 Tensor max_pool(const Tensor& x, const PoolWindow& window);
 
@@ -29,7 +29,7 @@ Tensor max_pool(const Tensor& x, const PoolWindow& window);
 /// cache. The channels of a pixel lie side by side in the results, as convolutions of few channels
 /// want them.
 ///
-///   a, b     [B, C, H, W]    float, on the CPU
+///   a, b     [B, C, H, W]    float
 ///   returns  [B, C, H', W']  for each factor
 std::vector<Tensor> max_pool_of_sums(const Tensor& a,
                                      const Tensor& b,

@@ -1,7 +1,7 @@
 #include <cmath>
 
 #include "crossloom/device/device_model.h"
-#include "crossloom/device/polynomial.h"
+#include "crossloom/device/growing_spread.h"
 
 namespace crossloom {
 namespace {
@@ -51,25 +51,18 @@ class HfoxNeurramWan2022 final : public DeviceModel {
   }
 
   Tensor program(const Tensor& g_target, Latents& /*latent*/, Rng& rng) const override {
-    const Tensor sigma = spread(kAfterSecond, share(g_target));
-    return rng.normal(g_target.sizes()).mul_(sigma).add_(g_target).clamp_min_(0);
+    return spread().written(g_target, rng.normal(g_target.sizes()));
   }
 
   Tensor age(const Tensor& g_target,
              const Tensor& g_written,
              const Tensor& elapsed,
              const Latents& latent) const override {
-    const Tensor r = share(g_target);
-    const Tensor at_second = spread(kAfterSecond, r);
-    const Tensor at_day = spread(kAfterDay, r);
-    const Tensor at_two_days = spread(kAfterTwoDays, r);
-    const Tensor log_time = elapsed.clamp_min(kSecond).log().to(at::kFloat);
+    const Tensor log_time = elapsed.clamp_min(kSecond).log_();
     const double day = std::log(kDay);
-    const Tensor first = (log_time / day).clamp(0, 1);
-    const Tensor second = ((log_time - day) / std::log(2.0)).clamp(0, 1);
-    const Tensor now = at_second + (at_day - at_second) * first + (at_two_days - at_day) * second;
-    const Tensor growth = now.square().sub_(at_second.square()).clamp_min_(0).sqrt_();
-    return (g_written + growth * latent.at("relaxation")).clamp_min_(0);
+    const Tensor x =
+        (log_time / day).clamp_(0, 1) + ((log_time - day) / std::log(2.0)).clamp_(0, 1);
+    return spread().relaxed(g_target, g_written, x.to(at::kFloat), latent.at("relaxation"));
   }
 
   double max_elapsed() const override { return 2 * kDay; }
@@ -79,10 +72,8 @@ class HfoxNeurramWan2022 final : public DeviceModel {
   }
 
  private:
-  Tensor share(const Tensor& g_target) const { return (g_target / g_max_).clamp_(0, 1); }
-
-  Tensor spread(const Polynomial& fit, const Tensor& r) const {
-    return positive_polynomial(fit, programming_noise_scale_, r);
+  GrowingSpread spread() const {
+    return {{kAfterSecond, kAfterDay, kAfterTwoDays}, programming_noise_scale_, g_max_};
   }
 
   double g_min_ = 1e-6;

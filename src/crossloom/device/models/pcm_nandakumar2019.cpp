@@ -59,7 +59,8 @@ class PcmNandakumar2019 final : public DeviceModel {
     const Tensor mean_nu = (-0.0155 * log_r + 0.0244).clamp(0.049, 0.1);
     const Tensor sigma_nu = (-0.0125 * log_r - 0.0059).clamp(0.008, 0.045);
     const Tensor nu = (mean_nu + sigma_nu * latent.at("drift_nu")).clamp_min(0);
-    return g_written * at::exp(-drift_scale_ * nu * at::log1p(elapsed / t_0_)).to(at::kFloat);
+    const Tensor log_time = at::log1p(elapsed / t_0_).to(at::kFloat);
+    return g_written * at::exp(-drift_scale_ * nu * log_time);
   }
 
   Tensor read_sigma(const Tensor& g, const Tensor& elapsed) const override {
