@@ -259,7 +259,9 @@ TEST(AllEffects, AtOnceAreThoseOfALoopOverCells) {
     const Distances found = distances(reads_of(chip), expected);
     EXPECT_GT(std::max(found.mean, found.variance), 8) << "nobody misses the " << name;
     // Noise moves means too, by what the converters round; what it is noticed by is the variance.
-    if (name == "read noise") EXPECT_GT(found.variance, 8);
+    if (name == "read noise") {
+      EXPECT_GT(found.variance, 8);
+    }
   }
 }
 

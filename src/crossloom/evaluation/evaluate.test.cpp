@@ -43,10 +43,9 @@ class OwnLabels final : public Task {
 };
 
 ChipPlan make_plan(const Network& network, const Hardware& hardware) {
-  ChipPlan plan{network, {}, {}, 3};
+  ChipPlan plan{network, {}, {}, 3, {}};
   const Network mapped = mapped_network(network, plan.calibration);
-  plan.placements =
-      place_by_rule(mapped, hardware, {}, largest_weights(mapped, hardware.mapping.scale));
+  plan.placements = place_by_rule(mapped, hardware);
   return plan;
 }
 

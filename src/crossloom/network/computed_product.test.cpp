@@ -98,8 +98,8 @@ TEST(ComputedProduct, CountsAWriteOfOneCellOfEachPairPerExample) {
 
 TEST(ComputedProduct, GradientsGoStraightThrough) {
   Network network("product");
-  network.add_input({"a", {3, 10}});
-  network.add_input({"b", {10, 5}});
+  network.add_input({"a", {3, 10}, at::kFloat, {}});
+  network.add_input({"b", {10, 5}, at::kFloat, {}});
   network.add_operator("scores", {0, 1}, "MatMul");
   Chip chip(network, std::vector<Placement>(), 1, 1, {{2, noisy_hardware(1e-6, 1e-6)}});
   const Tensor a = signed_numbers(1, {4, 3, 10}).requires_grad_();
@@ -114,8 +114,8 @@ TEST(ComputedProduct, GradientsGoStraightThrough) {
 
 TEST(ComputedProduct, RefusesTrackedRanges) {
   Network network("product");
-  network.add_input({"a", {3, 10}});
-  network.add_input({"b", {10, 5}});
+  network.add_input({"a", {3, 10}, at::kFloat, {}});
+  network.add_input({"b", {10, 5}, at::kFloat, {}});
   network.add_operator("scores", {0, 1}, "MatMul");
   const auto make = [&](const Hardware& hardware) {
     Chip(network, std::vector<Placement>(), 1, 1, {{2, hardware}});

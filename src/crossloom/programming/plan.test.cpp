@@ -373,8 +373,10 @@ TEST(Planner, EnergyAndTimeAreThoseOfTheWrites) {
   writes += total.stream;
   writes += total.repeat;
   EXPECT_GT(writes.set, 0);
-  EXPECT_DOUBLE_EQ(total.energy, 2.0 * writes.set + 3.0 * writes.reset);
-  EXPECT_DOUBLE_EQ(total.time, 5.0 * writes.set + 7.0 * writes.reset);  // one crossbar: in turn
+  const auto sets = static_cast<double>(writes.set);
+  const auto resets = static_cast<double>(writes.reset);
+  EXPECT_DOUBLE_EQ(total.energy, 2 * sets + 3 * resets);
+  EXPECT_DOUBLE_EQ(total.time, 5 * sets + 7 * resets);  // one crossbar: in turn
 }
 
 TEST(Planner, TellsOfItsSectionsAndStopsWithinALayer) {
