@@ -144,17 +144,11 @@ void Calibration::correct_columns() {
   const bool has_offset = options_.columns == CalibrationOptions::Columns::kGainAndOffset;
   std::vector<CorrectionFit> fits(network_.products().size());
   for (std::size_t i = 0; i < fits.size(); ++i) chip_.set_correction(i, {});
-  std::vector<Tensor> exact(fits.size());
-  for (const std::vector<Tensor>& batch : batches_) {
-    network_.forward(batch, [&](std::size_t index, const Tensor& x) {
-      const StoredProduct& stored = network_.products()[index];
-      return exact[index] = digital_product(x, stored.weight, stored.geometry);
-    });
-    run_chip(batch, RangeUse::kFrozen, [&](std::size_t index, const Tensor&, const Tensor& y) {
-      fits[index].add(y, exact[index], network_.products()[index].geometry);
-      chip_.set_correction(index, fits[index].solve(has_offset));
-    });
-  }
+  run_chip(RangeUse::kFrozen, [&](std::size_t index, const Tensor& x, const Tensor& y) {
+    const StoredProduct& stored = network_.products()[index];
+    fits[index].add(y, digital_product(x, stored.weight, stored.geometry), stored.geometry);
+    chip_.set_correction(index, fits[index].solve(has_offset));
+  });
 }
 
 /// Batch by batch; what is found so far is used at once.

@@ -38,16 +38,17 @@ using InputBatches = std::vector<std::vector<Tensor>>;
 /// Calibrates one freshly programmed chip, and again whenever it has aged.
 ///
 /// Column correction is the least-squares line from what the converters gave to what the exact
-/// network has there for the same example, found after programming, or anew at each time, batch by
-/// batch; what is found so far is used at once, so that the products behind are corrected for the
-/// inputs that they will see. Drift compensation is one factor per product and time: by how much
-/// the mean size of its outputs, against that of the exact product, has changed since programming.
-/// Batch normalisations are re-estimated at each
-/// time: from the exact network to the chip, their statistics move as those of the calibration
-/// inputs do, m + s z -> m' + s' z. So few inputs are enough: what these have of their own is in
-/// both. The normalisations behind see those re-estimated at once, or every layer would undo the
-/// errors of all before it. Source of the latter two: V. Joshi et al., Nat. Commun. 11, 2473
-/// (2020), doi:10.1038/s41467-020-16108-9, where the statistics are those of the chip alone.
+/// product of the same inputs is, found after programming, or anew at each time, batch by batch;
+/// what is found so far is used at once, so that the products behind are corrected for the inputs
+/// that they will see. (A line to the outputs of the exact network would shrink outputs whose
+/// inputs have errors, the more so the deeper they are.) Drift compensation is one factor per
+/// product and time: by how much the mean size of its outputs, against that of the exact product,
+/// has changed since programming. Batch normalisations are re-estimated at each time: from the
+/// exact network to the chip, their statistics move as those of the calibration inputs do, m + s z
+/// -> m' + s' z. So few inputs are enough: what these have of their own is in both. The
+/// normalisations behind see those re-estimated at once, or every layer would undo the errors of
+/// all before it. Source of the latter two: V. Joshi et al., Nat. Commun. 11, 2473 (2020),
+/// doi:10.1038/s41467-020-16108-9, where the statistics are those of the chip alone.
 class Calibration {
  public:
   /// Sets the ranges of the converters, the corrections and the batch normalisations of `network`,
