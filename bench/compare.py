@@ -2,7 +2,7 @@
 """Build and run the benchmarks that have a goal and print each as a ratio to its floor in the same run
 (in seconds where it has none).
 
-    bench/compare.py [--record] [BUILD_DIR]
+    bench/compare.py [--record] [--program NAME] [BUILD_DIR]
 
 A bar has one tick per decibel beyond the goal; more than three ticks make the exit code 1. With --record
 the figures are added to history.csv, with the commit and the processor they come from.
@@ -21,14 +21,20 @@ HISTORY = SOURCE / "history.csv"
 
 
 def medians(build, program):
-    """Median real time in seconds of each benchmark of a folder's program."""
+    """Median time in seconds of each benchmark of a folder's program: of all threads together where
+    its name ends in process_time, else real time."""
     result = subprocess.run(
         [build / f"src/crossloom/{program}/{program}_bench", "--benchmark_format=json",
          "--benchmark_repetitions=5", "--benchmark_report_aggregates_only=true"],
         check=True, capture_output=True, text=True)
     unit = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1}
-    return {row["run_name"]: row["real_time"] * unit[row["time_unit"]] for row in json.loads(result.stdout)["benchmarks"]
-            if row["aggregate_name"] == "median"}
+    times = {}
+    for row in json.loads(result.stdout)["benchmarks"]:
+        if row["aggregate_name"] != "median":
+            continue
+        clock = "cpu_time" if row["run_name"].endswith("process_time") else "real_time"
+        times[row["run_name"]] = row[clock] * unit[row["time_unit"]]
+    return times
 
 
 def processor():
@@ -55,11 +61,13 @@ def record(ratios):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--record", action="store_true")
+    parser.add_argument("--program", help="only the benchmarks of this folder")
     parser.add_argument("build", nargs="?", type=pathlib.Path, default=SOURCE.parent / "build/release")
     arguments = parser.parse_args()
     subprocess.run(["cmake", "--build", arguments.build, "--target", "benches"], check=True,
                    stdout=subprocess.DEVNULL)
-    rows = list(csv.DictReader((SOURCE / "goals.csv").open()))
+    rows = [row for row in csv.DictReader((SOURCE / "goals.csv").open())
+            if arguments.program in (None, row["program"])]
     times = {program: medians(arguments.build, program) for program in {row["program"] for row in rows}}
     worst = 0
     ratios = []

@@ -110,7 +110,7 @@ CROSSLOOM_BENCHMARK(analog, linear_apart_noise, linear(), make_hardware(kDigital
 
 /// On all threads at once, whose time is counted.
 #define CROSSLOOM_PROGRAM_BENCHMARK(...) \
-  BENCHMARK_CAPTURE(program, __VA_ARGS__)->MeasureProcessCPUTime()->UseRealTime()
+  BENCHMARK_CAPTURE(program, __VA_ARGS__)->MeasureProcessCPUTime()
 
 CROSSLOOM_PROGRAM_BENCHMARK(one_slice, linear(), make_hardware(kAnalog, Noise::kEqual));
 CROSSLOOM_PROGRAM_BENCHMARK(four_slices,
