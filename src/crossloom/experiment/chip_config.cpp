@@ -163,7 +163,8 @@ void ChipConfig::add_own_hardware(const Json& tables) {
 
 void ChipConfig::validate() const {
   base_.hardware.validate();
-  for (const auto& item : own_.items()) make_hardware({base_values(), item.value()});
+  const Json base = base_values();
+  for (const auto& item : own_.items()) make_hardware({base, item.value()});
 }
 
 void ChipConfig::assign(const Json& values) {
