@@ -75,6 +75,7 @@ struct Bend : torch::autograd::Function<Bend> {
 ChipModel::Kind::Kind(const Hardware& of_kind, double elapsed, std::uint64_t seed)
     : hardware(of_kind),
       driver(hardware.dac, hardware.device.iv_law()),
+      num_terms(hardware.device.iv_law().size()),
       is_linear(crossloom::is_linear(hardware.device.iv_law(), hardware.dac.v_full())),
       noise_of_weight(0) {
   require_law(hardware.device, elapsed);
@@ -119,6 +120,9 @@ void ChipModel::observe_inputs(const Network& network, const Tensor& x) {
     if (kind_of(index).hardware.dac.range.policy == RangePolicy::kFixed) return false;
     return ranges_[index].item<double>() == 0 || !ranges_[index].requires_grad();
   };
+  bool is_needed = false;
+  for (std::size_t i = 0; i < ranges_.size(); ++i) is_needed = is_needed || follows(i);
+  if (!is_needed) return;
   network.forward(network.inputs_in(x), [&](std::size_t index, const Tensor& input) {
     const StoredProduct& stored = network.products()[index];
     if (follows(index)) {
@@ -187,7 +191,7 @@ Tensor ChipModel::product(const StoredProduct& stored,
   };
   const Tensor first = driven(0);
   Tensor y = digital_product(first, kind.with_error(weight, w_max, draw.error, rng), geometry);
-  for (std::size_t k = 1; bends && k < kind.hardware.device.iv_law().size(); ++k) {
+  for (std::size_t k = 1; bends && k < kind.num_terms; ++k) {
     const Tensor edge = per_output(w_max, weight);
     y = y + digital_product(driven(static_cast<std::int64_t>(k)),
                             kind.errors->term(k, weight / edge) * edge,

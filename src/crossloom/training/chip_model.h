@@ -95,6 +95,7 @@ class ChipModel {
   struct Kind {
     Hardware hardware;
     RowDriver driver;
+    std::size_t num_terms;  // of the current law
     bool is_linear;
     double noise_of_weight;  // see `amplifier_sigma`
     std::shared_ptr<const WeightErrorLaw> errors;
