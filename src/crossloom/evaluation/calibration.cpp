@@ -145,6 +145,7 @@ void Calibration::correct_columns() {
   std::vector<CorrectionFit> fits(network_.products().size());
   for (std::size_t i = 0; i < fits.size(); ++i) chip_.set_correction(i, {});
   run_chip(RangeUse::kFrozen, [&](std::size_t index, const Tensor& x, const Tensor& y) {
+    if (!chip_.is_analog(index)) return;
     const StoredProduct& stored = network_.products()[index];
     fits[index].add(y, digital_product(x, stored.weight, stored.geometry), stored.geometry);
     chip_.set_correction(index, fits[index].solve(has_offset));

@@ -93,6 +93,9 @@ class Chip {
   std::vector<AnalogProduct>& products() { return products_; }
   const std::vector<AnalogProduct>& products() const { return products_; }
 
+  /// Whether product `index` of the network is among them.
+  bool is_analog(std::size_t index) const { return place_of_.at(index) >= 0; }
+
   /// The products of two activations on crossbars, by their nodes.
   const std::map<std::size_t, ComputedProduct>& computed() const { return computed_; }
 
