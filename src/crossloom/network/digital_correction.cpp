@@ -18,7 +18,7 @@ void CorrectionFit::add(const Tensor& given,
                         const ProductGeometry& geometry) {
   const Tensor x = by_output(given, geometry).to(at::kDouble);
   const Tensor y = by_output(wanted, geometry).to(at::kDouble);
-  if (is_empty()) {
+  if (!count_.defined()) {
     count_ = x_ = y_ = xx_ = xy_ = at::zeros({x.size(0)}, at::kDouble);
   }
   count_ = count_ + x.size(1);

@@ -20,8 +20,6 @@ class CorrectionFit {
   /// More outputs, [B, C, H, W] or [..., C].
   void add(const Tensor& given, const Tensor& wanted, const ProductGeometry& geometry);
 
-  bool is_empty() const { return !count_.defined(); }
-
   /// An output that does not vary keeps its gain. Without `has_offset` the line goes through zero.
   DigitalCorrection solve(bool has_offset) const;
 
