@@ -201,11 +201,15 @@ std::vector<Placement> ChipConfig::place(const Network& network) const {
   }
   std::vector<Placement> placements;
   std::vector<std::vector<Json>> kinds;
+  std::vector<Hardware> hardware_of_kind;
   for (std::size_t i = 0; i < is_analog.size(); ++i) {
     Placement placement;
     placement.is_analog = is_analog[i];
-    placement.hardware = make_hardware(layers_of_values[i]).hardware;
     placement.kind = number_of(layers_of_values[i], kinds);
+    if (placement.kind == hardware_of_kind.size()) {
+      hardware_of_kind.push_back(make_hardware(kinds.back()).hardware);
+    }
+    placement.hardware = hardware_of_kind[placement.kind];
     placement.w_max = largest_weight(network.products()[i], placement.hardware.mapping.scale);
     if (placement.is_analog) {
       tile_product(network.products()[i].geometry,
