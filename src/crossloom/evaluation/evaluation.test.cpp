@@ -126,8 +126,7 @@ double accuracy_on_chip(const Network& network,
                         const Hardware& hardware,
                         const Dataset& dataset,
                         std::int64_t number) {
-  const ChipPlan plan{
-      network, place_by_rule(network, hardware, {}, largest_weights(network)), {}, 1, {}};
+  const ChipPlan plan{network, place_by_rule(network, hardware), {}, 1, {}};
   const ImageTask task(examples_of(dataset.test, ""));
   const InputBatches calibration = {{network.prepare(dataset.train.images.slice(0, 0, 256))}};
   return test_on_fresh_chip(plan, task, calibration, {}, number).at(0);

@@ -95,8 +95,7 @@ TEST_F(FinetuneClaims, ClipAndInjectionRepairAChipOfTwiceTheErrors) {
     TransferOptions options;
     options.elapsed = {86400};
     options.test_images = 5000;
-    const ChipPlan plan{
-        network, place_by_rule(network, chip, {}, largest_weights(network)), {}, 1, {}};
+    const ChipPlan plan{network, place_by_rule(network, chip), {}, 1, {}};
     const ImageTask task(examples_of(dataset_.test, dataset_.provenance));
     const InputBatches calibration = {{network.prepare(dataset_.train.images.slice(0, 0, 256))}};
     std::vector<double> accuracies;

@@ -93,20 +93,14 @@ std::vector<bool> LayerRule::choose(const Network& network) const {
 
 std::vector<Placement> place_by_rule(const Network& network,
                                      const Hardware& hardware,
-                                     const LayerRule& layers,
-                                     const std::vector<Tensor>& w_max) {
+                                     const LayerRule& layers) {
   const std::vector<bool> is_analog = layers.choose(network);
+  const std::vector<Tensor> w_max = largest_weights(network, hardware.mapping.scale);
   std::vector<Placement> placements;
   for (std::size_t i = 0; i < is_analog.size(); ++i) {
     placements.push_back({is_analog[i], hardware, w_max.at(i)});
   }
   return placements;
-}
-
-std::vector<Placement> place_by_rule(const Network& network,
-                                     const Hardware& hardware,
-                                     const LayerRule& layers) {
-  return place_by_rule(network, hardware, layers, largest_weights(network, hardware.mapping.scale));
 }
 
 }  // namespace crossloom

@@ -27,13 +27,7 @@ struct LayerRule {
   std::vector<std::size_t> choose_computed(const Network& network) const;
 };
 
-/// Where each product of `network` runs, on one hardware, with the windows `w_max`.
-std::vector<Placement> place_by_rule(const Network& network,
-                                     const Hardware& hardware,
-                                     const LayerRule& layers,
-                                     const std::vector<Tensor>& w_max);
-
-/// The same with the windows of the largest weights.
+/// Where each product of `network` runs, on one hardware, with the windows of the largest weights.
 std::vector<Placement> place_by_rule(const Network& network,
                                      const Hardware& hardware,
                                      const LayerRule& layers = {});
