@@ -44,7 +44,8 @@ ColumnSums ColumnCurrents::sums_of(const Tensor& variance, const ProductGeometry
   const auto [smallest, largest] = at::aminmax(variance);
   const double value = largest.item<double>();
   const bool are_equal = law_.size() == 1 && value == smallest.item<double>();
-  return are_equal ? ColumnSums(value, geometry, tiling_) : ColumnSums(variance, geometry, tiling_);
+  return are_equal ? ColumnSums(value, geometry, tiling_)
+                   : ColumnSums(variance, geometry, tiling_, ColumnSums::Precision::kReduced);
 }
 
 void ColumnCurrents::set(const WeightCells& cells, double clock) {

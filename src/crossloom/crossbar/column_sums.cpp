@@ -9,6 +9,17 @@ ProductGeometry one_output_per_group(ProductGeometry geometry) {
   return geometry;
 }
 
+/// LibTorch multiplies bfloat16 by oneDNN, at twice the speed of float where the processor has
+/// instructions for it and slower elsewhere.
+bool reduced_products_are_faster(const ProductGeometry& geometry) {
+#if defined(__x86_64__)
+  return geometry.kind == ProductGeometry::Kind::kLinear && at::hasMKLDNN() &&
+         __builtin_cpu_supports("avx512bf16") != 0;
+#else
+  return false;
+#endif
+}
+
 Tensor equal_values(double value, const ProductGeometry& geometry) {
   std::vector<std::int64_t> sizes = one_output_per_group(geometry).weight_sizes();
   sizes.insert(sizes.begin(), 1);
@@ -17,8 +28,13 @@ Tensor equal_values(double value, const ProductGeometry& geometry) {
 
 }  // namespace
 
-ColumnSums::ColumnSums(const Tensor& values, const ProductGeometry& geometry, const Tiling& tiling)
-    : geometry_(geometry), num_kinds_(values.size(0)) {
+ColumnSums::ColumnSums(const Tensor& values,
+                       const ProductGeometry& geometry,
+                       const Tiling& tiling,
+                       Precision precision)
+    : is_reduced_(precision == Precision::kReduced && reduced_products_are_faster(geometry)),
+      geometry_(geometry),
+      num_kinds_(values.size(0)) {
   for (std::int64_t t = 0; t < tiling.row_tiles; ++t) tiles_.push_back(cut(values, tiling, t));
 }
 
@@ -46,6 +62,7 @@ ColumnSums::Tile ColumnSums::cut(const Tensor& values,
   const Tensor rows = values.flatten(2).narrow(2, first_row, end_row - first_row);  // [K, C, rows]
   if (geometry_.kind == ProductGeometry::Kind::kLinear) {
     tile.kernels = rows.flatten(0, 1).t().contiguous();
+    if (is_reduced_) tile.kernels = tile.kernels.to(at::kBFloat16);
   } else {
     tile.kernels = at::constant_pad_nd(rows, {before, after})
                        .contiguous()
@@ -97,7 +114,10 @@ std::vector<Tensor> ColumnSums::operator()(const Tensor& x, std::int64_t index) 
   const Tensor kernels = tile.kernels.to(x.device());
   std::vector<Tensor> sums;
   if (geometry_.kind == ProductGeometry::Kind::kLinear) {
-    sums = at::mm(inputs, kernels).view({x.size(0), num_kinds_, -1}).unbind(1);
+    sums = at::mm(inputs.to(kernels.scalar_type()), kernels)
+               .to(at::kFloat)
+               .view({x.size(0), num_kinds_, -1})
+               .unbind(1);
   } else if (adds_channels_first_ && geometry_.groups == 1) {
     sums = {convolve_images(inputs, kernels[0])};
   } else {

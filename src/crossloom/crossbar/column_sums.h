@@ -15,10 +15,18 @@ class ColumnSums {
  public:
   ColumnSums() = default;
 
+  enum class Precision {
+    kSingle,
+    kReduced,  // three significant digits, for variances, where that is faster
+  };
+
   /// K kinds of columns, such as slices and signs.
   ///
   ///   values  [K, weight shape]
-  ColumnSums(const Tensor& values, const ProductGeometry& geometry, const Tiling& tiling);
+  ColumnSums(const Tensor& values,
+             const ProductGeometry& geometry,
+             const Tiling& tiling,
+             Precision precision = Precision::kSingle);
 
   /// All cells have the same value, so that one column stands for all of them.
   ColumnSums(double value, const ProductGeometry& geometry, const Tiling& tiling);
@@ -37,7 +45,7 @@ class ColumnSums {
   struct Tile {
     std::int64_t first_channel;
     std::int64_t num_channels;
-    Tensor kernels;  // [K, C, channels or 1, k_h, k_w]; linear: [channels, K C]
+    Tensor kernels;  // [K, C, channels or 1, k_h, k_w]; linear: [channels, K C], float or bfloat16
   };
 
   Tile cut(const Tensor& values, const Tiling& tiling, std::int64_t tile) const;
@@ -45,6 +53,7 @@ class ColumnSums {
   std::vector<Tensor> convolve(const Tensor& x, const Tensor& kernels) const;
   Tensor convolve_images(const Tensor& x, const Tensor& kernel) const;
 
+  bool is_reduced_ = false;
   ProductGeometry geometry_;  // of equal cells with one output per group
   std::int64_t num_kinds_ = 0;
   std::int64_t repeats_ = 1;  // outputs of a group that one column of equal cells stands for
