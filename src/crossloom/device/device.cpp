@@ -320,7 +320,7 @@ Tensor Device::aged_time(const Tensor& elapsed) const {
 Tensor Device::settled(const Cells& cells, double clock) const {
   const Tensor time = elapsed(cells, clock);
   const Tensor aged = model_->age(cells.g_target, cells.g_written, aged_time(time), cells.latent);
-  if (!retention_.is_on()) return with_faults(aged.clamp_min_(0), cells);
+  if (!retention_.is_on()) return with_faults(aged, cells);
   return with_faults(
       retention_.apply(aged, time, cells.latent, range().g_max, model_->temperature()).clamp_min(0),
       cells);

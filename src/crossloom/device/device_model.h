@@ -76,8 +76,8 @@ class DeviceModel {
   /// Of one pulse; zero where nothing is known.
   virtual PulseEnergy pulse_energy() const { return {}; }
 
-  /// Conductance [S] `elapsed` [s] after it was written. Identity where `elapsed` is 0; called
-  /// again with a longer time it goes on along the same trajectory.
+  /// Conductance [S] `elapsed` [s] after it was written, never below zero. Identity where `elapsed`
+  /// is 0; called again with a longer time it goes on along the same trajectory.
   ///
   ///   g_target, g_written  [...]  S
   ///   elapsed              [...]  s  float64, non-negative

@@ -14,12 +14,11 @@ struct Fits {
   float per_g_max;  // [1/S]
 };
 
-/// Plain data of the cells; `x` has one element when `x_step` is 0.
+/// Plain data of the cells.
 struct Rows {
   const float* g_target;
   const float* g_written;
   const float* x;
-  std::int64_t x_step;
   const float* xi;
   std::int64_t n;
 };
@@ -45,6 +44,11 @@ void write(const Fits& fits, const Rows& rows, float* out) {
   }
 }
 
+/// A cell whose spread has grown from `s0` to `now`.
+inline float grown(float g_written, float s0, float now, float xi) {
+  return positive(g_written + std::sqrt(positive(now * now - s0 * s0)) * xi);
+}
+
 /// One cell at the age `x`.
 inline float relaxed(const Fits& fits, float g_target, float g_written, float x, float xi) {
   const float r = share(g_target, fits);
@@ -52,18 +56,30 @@ inline float relaxed(const Fits& fits, float g_target, float g_written, float x,
   const float s1 = evaluate(fits.c[1], r);
   const float s2 = evaluate(fits.c[2], r);
   const float now = s0 + (s1 - s0) * (x < 1 ? x : 1) + (s2 - s1) * positive(x - 1);
-  return positive(g_written + std::sqrt(positive(now * now - s0 * s0)) * xi);
+  return grown(g_written, s0, now, xi);
+}
+
+/// Cells of one age, as they mostly are: no fit is evaluated that does not count then.
+CROSSLOOM_VECTOR
+void relax_together(const Fits& fits, const Rows& rows, float x, float* out) {
+  if (x <= 0) {
+    for (std::int64_t i = 0; i < rows.n; ++i) out[i] = positive(rows.g_written[i]);
+  } else if (x <= 1) {
+    for (std::int64_t i = 0; i < rows.n; ++i) {
+      const float r = share(rows.g_target[i], fits);
+      const float s0 = evaluate(fits.c[0], r);
+      const float now = s0 + (evaluate(fits.c[1], r) - s0) * x;
+      out[i] = grown(rows.g_written[i], s0, now, rows.xi[i]);
+    }
+  } else {
+    for (std::int64_t i = 0; i < rows.n; ++i) {
+      out[i] = relaxed(fits, rows.g_target[i], rows.g_written[i], x, rows.xi[i]);
+    }
+  }
 }
 
 CROSSLOOM_VECTOR
 void relax(const Fits& fits, const Rows& rows, float* out) {
-  if (rows.x_step == 0) {
-    const float x = rows.x[0];
-    for (std::int64_t i = 0; i < rows.n; ++i) {
-      out[i] = relaxed(fits, rows.g_target[i], rows.g_written[i], x, rows.xi[i]);
-    }
-    return;
-  }
   for (std::int64_t i = 0; i < rows.n; ++i) {
     out[i] = relaxed(fits, rows.g_target[i], rows.g_written[i], rows.x[i], rows.xi[i]);
   }
@@ -96,7 +112,7 @@ Tensor GrowingSpread::written(const Tensor& g_target, const Tensor& xi) const {
   const Tensor deviates = xi.contiguous();
   Tensor g = at::empty(g_target.sizes(), g_target.options());
   write(as_floats(*this),
-        {target.data_ptr<float>(), nullptr, nullptr, 0, deviates.data_ptr<float>(), g.numel()},
+        {target.data_ptr<float>(), nullptr, nullptr, deviates.data_ptr<float>(), g.numel()},
         g.data_ptr<float>());
   return g;
 }
@@ -112,14 +128,16 @@ Tensor GrowingSpread::relaxed(const Tensor& g_target,
   const Tensor deviates = xi.contiguous();
   Tensor g = at::empty(g_target.sizes(), g_target.options());
   if (g.numel() == 0) return g;
-  relax(as_floats(*this),
-        {target.data_ptr<float>(),
-         start.data_ptr<float>(),
-         age.data_ptr<float>(),
-         age.numel() == 1 ? 0 : 1,
-         deviates.data_ptr<float>(),
-         g.numel()},
-        g.data_ptr<float>());
+  const Rows rows = {target.data_ptr<float>(),
+                     start.data_ptr<float>(),
+                     age.data_ptr<float>(),
+                     deviates.data_ptr<float>(),
+                     g.numel()};
+  if (age.numel() == 1) {
+    relax_together(as_floats(*this), rows, rows.x[0], g.data_ptr<float>());
+  } else {
+    relax(as_floats(*this), rows, g.data_ptr<float>());
+  }
   return g;
 }
 
