@@ -38,6 +38,16 @@ Tensor taught(const Tensor& student,
   return share == 1 ? of_teacher : (1 - share) * cross_entropy(student, labels) + of_teacher;
 }
 
+Tensor hints(const std::vector<Tensor>& students, const std::vector<Tensor>& teachers) {
+  TORCH_CHECK(students.size() == teachers.size() && !students.empty(), "hints of all products");
+  Tensor sum = at::zeros({});
+  for (std::size_t i = 0; i < students.size(); ++i) {
+    const Tensor power = teachers[i].square().sum().clamp_min(1e-12);
+    sum = sum + (students[i] - teachers[i]).square().sum() / power;
+  }
+  return sum / static_cast<double>(students.size());
+}
+
 Tensor orthogonality(const std::vector<StoredProduct>& products, MatrixOf reading, double target) {
   Tensor sum = at::zeros({});
   for (const StoredProduct& stored : products) {

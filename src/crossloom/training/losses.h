@@ -27,6 +27,11 @@ Tensor taught(const Tensor& student,
               double share,
               double temperature);
 
+/// Mean over products of |student - teacher|^2 / |teacher|^2, of what each gives for a batch.
+/// Source: A. Romero et al., "FitNets: hints for thin deep nets", 2014, arXiv:1412.6550, there of
+/// one layer.
+Tensor hints(const std::vector<Tensor>& students, const std::vector<Tensor>& teachers);
+
 /// How the weight of a product is read as a matrix.
 enum class MatrixOf {
   kLastTwo,   // its last two indices: each k x k slice of a convolution, [C, C_in] of a linear

@@ -54,6 +54,16 @@ TEST(Losses, OrthogonalMatricesArePenalisedByNothing) {
       1e-8);
 }
 
+TEST(Losses, HintsAreSharesOfWhatTheTeacherGives) {
+  const Tensor small = at::randn({5, 3});
+  const Tensor large = 100 * at::randn({5, 3, 2, 2});
+  // The first is doubled, the second lacks a tenth: (1 + 0.01) / 2, however large they are.
+  EXPECT_NEAR(hints({2 * small, 0.9 * large}, {small, large}).item<double>(), 0.505, 1e-5);
+  const Tensor student = (2 * small).requires_grad_();
+  hints({student}, {small}).backward();
+  EXPECT_TRUE(student.grad().allclose(2 * small / small.square().sum(), 1e-4, 1e-6));
+}
+
 TEST(Losses, DistillationVanishesForEqualLogitsAndMatchesItsDefinition) {
   const Tensor student = at::randn({5, 3}).requires_grad_();
   const Tensor teacher = at::randn({5, 3}).requires_grad_();

@@ -9,12 +9,14 @@ namespace {
 ///
 ///   L = D(z) + consistency_weight D(z') + penalty_weight P
 ///   D(z) = (1 - distillation) CE(z, y) + distillation T^2 KL(softmax(t / T) || softmax(z / T))
+///          + hint_weight H
 ///
 /// z are logits of the chip as `ChipModel` has it: inputs through the range-shrunk current law,
 /// weights with the errors that they have `elapsed` after programming (injection, R2'), or exact
 /// ones with z' from a pass with errors (consistency, R2). P is a penalty on these errors: of the
 /// states (R1), noise to signal of the weights (R3) or of the outputs (R4). t are the logits of the
-/// network as it was given. `clip_std` is the clip C.
+/// network as it was given; H is the distance of what each product gives from what it gives there.
+/// `clip_std` is the clip C.
 /// Source: C.-Y. Lin et al., arXiv:2606.17471, of which the abstract is known: the parts are those
 /// that it names, their forms are ours (assumption; see docs/finetuning.md).
 class Finetune final : public GradientMethod {
@@ -27,7 +29,7 @@ class Finetune final : public GradientMethod {
   }
 
   std::int64_t forwards_per_step() const override {
-    return 1 + (retention_ == Retention::kConsistency ? 1 : 0) + (distillation_ > 0 ? 1 : 0);
+    return 1 + (retention_ == Retention::kConsistency ? 1 : 0) + (has_teacher() ? 1 : 0);
   }
 
   Tensor predict(const Tensor& x, std::uint64_t pass, std::int64_t first_image) override {
@@ -135,6 +137,12 @@ class Finetune final : public GradientMethod {
                "1",
                "share of the given network's logits in the loss; 1 = no label is used");
     params.add("temperature", temperature_, {1e-3, 1e3}, "1", "distillation: of both softmaxes");
+    params.add("hint_weight",
+               hint_weight_,
+               {0, 1e6},
+               "1",
+               "weight of hints: relative squared distance of each product's outputs from those in "
+               "the given network, mean over products");
     params.add_choice<BatchNorm>(
         "batch_norm",
         batch_norm_,
@@ -177,10 +185,33 @@ class Finetune final : public GradientMethod {
     return draw;
   }
 
-  Tensor teach(const Tensor& x) const {
-    if (distillation_ == 0) return {};
+  bool has_teacher() const { return distillation_ > 0 || hint_weight_ > 0; }
+
+  /// `products`, keeping in `outputs`, one for each product, what they give where there are hints.
+  Network::Products kept(const Network::Products& products, std::vector<Tensor>& outputs) const {
+    if (hint_weight_ == 0) return products;
+    outputs.resize(network().products().size());
+    return [products, &outputs](std::size_t index, const Tensor& x) {
+      return outputs.at(index) = products(index, x);
+    };
+  }
+
+  /// What the given network makes of a batch.
+  struct Lesson {
+    Tensor logits;
+    std::vector<Tensor> outputs;  // of each product
+  };
+
+  Lesson teach(const Tensor& x) const {
+    Lesson lesson;
+    if (!has_teacher()) return lesson;
     const at::NoGradGuard no_grad;
-    return teacher_->forward(x);
+    const std::vector<StoredProduct>& stored = teacher_->products();
+    const auto exact = [&](std::size_t index, const Tensor& input) {
+      return digital_product(input, stored[index].weight, stored[index].geometry);
+    };
+    lesson.logits = teacher_->forward(x, kept(exact, lesson.outputs));
+    return lesson;
   }
 
   Tensor penalty(const ChipModel::Activity& activity) const {
@@ -197,16 +228,19 @@ class Finetune final : public GradientMethod {
                                        : static_cast<double>(batch.step + 1) /
                                              (anneal_ * static_cast<double>(setup().num_steps));
     const Norms norms = batch_norm_ == BatchNorm::kFrozen ? Norms::kRunning : Norms::kFollow;
-    const Tensor teacher = teach(batch.x);
+    const Lesson lesson = teach(batch.x);
     ChipModel::Activity activity;
     const auto pass = [&](double factor, std::uint64_t number) {
       ChipModel::Draw draw =
           draw_of(kSteps, 2 * static_cast<std::uint64_t>(batch.step) + number, factor);
       draw.drive = std::min(1.0, driven);
       if (number == 0 && penalty_ == Penalty::kActivity) draw.activity = &activity;
-      const Tensor logits =
-          forward_through(batch.x, model_->products(network().products(), draw), norms)[0];
-      return taught(logits, batch.labels, teacher, distillation_, temperature_);
+      std::vector<Tensor> outputs;
+      const Network::Products products =
+          kept(model_->products(network().products(), draw), outputs);
+      const Tensor logits = forward_through(batch.x, products, norms)[0];
+      const Tensor part = taught(logits, batch.labels, lesson.logits, distillation_, temperature_);
+      return hint_weight_ == 0 ? part : part + hint_weight_ * hints(outputs, lesson.outputs);
     };
     Tensor sum = pass(retention_ == Retention::kInjection ? error : 0, 0);
     if (retention_ == Retention::kConsistency) {
@@ -230,6 +264,7 @@ class Finetune final : public GradientMethod {
   double penalty_weight_ = 0.03;
   double distillation_ = 0;
   double temperature_ = 2;
+  double hint_weight_ = 0;
   BatchNorm batch_norm_ = BatchNorm::kFollowed;
   std::unique_ptr<Network> teacher_;
   std::unique_ptr<ChipModel> model_;

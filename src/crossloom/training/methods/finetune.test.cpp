@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "crossloom/training/accuracy.h"
+#include "crossloom/training/losses.h"
 #include "crossloom/training/squares_testing.h"
 #include "crossloom/training/training_run.h"
 
@@ -74,6 +75,7 @@ TEST(Finetune, EveryCompositionTrains) {
       {{"retention", "consistency"}, {"penalty", "noise_to_signal"}},
       {{"penalty", "state"}, {"distillation", 0.5}},
       {{"penalty", "activity"}, {"distillation", 1.0}},
+      {{"retention", "consistency"}, {"distillation", 1.0}, {"hint_weight", 1}},
       {{"shrink", "learned"}, {"ranges", "learned"}, {"anneal", 0.5}, {"clip_std", 2.5}}};
   for (const Json& values : variants) {
     auto method = make_method("finetune", values);
@@ -225,6 +227,31 @@ TEST(Finetune, RefusesLabelsOfAFewClasses) {
         << error.what();
   }
   EXPECT_NO_THROW(start({{"distillation", 1.0}}));
+}
+
+TEST(Finetune, HintsKeepTheProductsWhereTheyWere) {
+  const Dataset dataset = squares();
+  const Tensor x = trained().prepare(dataset.test.images);
+  const auto outputs_of = [&](const Network& network) {
+    const at::NoGradGuard no_grad;
+    std::vector<Tensor> outputs;
+    network.forward(x, [&](std::size_t index, const Tensor& input) {
+      const StoredProduct& stored = network.products()[index];
+      outputs.push_back(digital_product(input, stored.weight, stored.geometry));
+      return outputs.back();
+    });
+    return outputs;
+  };
+  const auto distance_with = [&](double weight) {
+    auto method =
+        make_method("finetune", {{"distillation", 1}, {"clip_std", 1.5}, {"hint_weight", weight}});
+    TrainingSetup setup = setup_for(trained());
+    setup.placements = place_by_rule(setup.network, Hardware());  // nothing but the cut disturbs
+    TrainingRun run(*method, setup, dataset, options_for(4));
+    while (!run.is_finished()) run.advance();
+    return hints(outputs_of(run.result()), outputs_of(trained())).item<double>();
+  };
+  EXPECT_LT(distance_with(20), 0.6 * distance_with(0));
 }
 
 TEST(Finetune, StopsWhereTheLossIsNoNumber) {
