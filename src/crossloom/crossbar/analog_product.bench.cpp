@@ -50,6 +50,13 @@ Hardware make_hardware(PairSubtraction subtraction,
   return hardware;
 }
 
+/// Four slices, and each of eight input bits converted by itself.
+Hardware make_bit_serial() {
+  Hardware hardware = make_hardware(PairSubtraction::kAnalog, Noise::kNone, {2, 2, 2, 2});
+  hardware.dac.encoding = InputEncoding::kBitSerialDigital;
+  return hardware;
+}
+
 void digital(benchmark::State& state, const Case& c) {
   const Tensor x = Rng(1).uniform(c.input);
   const Tensor w = Rng(2).normal(c.geometry.weight_sizes());
@@ -105,6 +112,7 @@ CROSSLOOM_BENCHMARK(analog,
                     linear_noise_per_cell_4_slices,
                     linear(),
                     make_hardware(kAnalog, Noise::kPerCell, kFourSlices));
+CROSSLOOM_BENCHMARK(analog, linear_bit_serial_4_slices, linear(), make_bit_serial());
 CROSSLOOM_BENCHMARK(analog, linear_apart, linear(), make_hardware(kDigital, Noise::kNone));
 CROSSLOOM_BENCHMARK(analog, linear_apart_noise, linear(), make_hardware(kDigital, Noise::kEqual));
 
