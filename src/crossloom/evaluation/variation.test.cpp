@@ -147,6 +147,14 @@ TEST_F(VariationTestTest, EqualsPlainPassesThroughNoisyNetworks) {
   }
 }
 
+TEST_F(VariationTestTest, ProductsBesideTheChipDoNotErr) {
+  Network network = random_network("lenet_wu2023", 3);
+  for (StoredProduct& stored : network.products()) stored.is_digital = true;
+  noise_.model = WeightNoise::Model::kPhysical;  // which would also round their weights
+  const double exact = by_plain_passes(network, WeightNoise(), 0, test_, 1)[0];
+  for (const double accuracy : finish(make(network), 2)) EXPECT_EQ(accuracy, exact);
+}
+
 TEST_F(VariationTestTest, WithoutErrorsOneChipIsMeasured) {
   const Network network = random_network("lenet_wu2023", 3);
   EXPECT_EQ(finish(make(network), 0).size(), 1U);

@@ -143,5 +143,12 @@ TEST(LayerRule, AttentionIsFoundByName) {
   EXPECT_THROW(rule.choose_computed(make_network("lenet5_mnist")), ConfigError);
 }
 
+TEST(LayerRule, WhatIsDigitalByItselfStaysSo) {
+  Network network = make_network("lenet5_mnist");
+  network.products()[1].is_digital = true;
+  const std::vector<bool> is_analog = LayerRule().choose(network);
+  for (std::size_t i = 0; i < is_analog.size(); ++i) EXPECT_EQ(is_analog[i], i != 1) << i;
+}
+
 }  // namespace
 }  // namespace crossloom

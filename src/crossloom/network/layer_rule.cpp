@@ -88,6 +88,9 @@ std::vector<bool> LayerRule::choose(const Network& network) const {
   };
   set(analog, true);
   set(digital, false);
+  for (std::size_t i = 0; i < is_analog.size(); ++i) {
+    if (network.products()[i].is_digital) is_analog[i] = false;
+  }
   return is_analog;
 }
 

@@ -53,6 +53,7 @@ struct StoredProduct {
   Tensor bias;       // [C]; zero where the network has none
   Tensor log_scale;  // []
   bool has_bias = true;
+  bool is_digital = false;  // never on a chip: what a method puts beside it
 };
 
 /// A stored tensor that is no product: the factors of a normalisation, an embedding, a constant.

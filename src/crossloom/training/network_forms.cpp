@@ -1,6 +1,9 @@
 #include "crossloom/training/network_forms.h"
 
 #include <cmath>
+#include <set>
+
+#include "crossloom/core/join.h"
 
 namespace crossloom {
 namespace {
@@ -34,6 +37,32 @@ std::size_t find_exit(const Network& network, const std::string& name) {
                     " has no such node); use one of: " + list_of_nodes(network));
 }
 
+std::size_t find_product(const Network& network, const std::string& name) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < network.products().size(); ++i) {
+    if (network.product_name(i) == name) return network.product_node(i);
+    names.push_back(network.product_name(i));
+  }
+  throw ConfigError("no product '" + name + "' can be compensated (" + network.name() +
+                    " has no such product); use one of: " + join(names));
+}
+
+/// Adds the means of the images of `node`, [C, H, W] for one example, over a grid of `height` x
+/// `width`.
+std::size_t add_means(Network& network,
+                      const std::string& name,
+                      std::size_t node,
+                      const std::vector<std::int64_t>& sizes,
+                      std::int64_t height,
+                      std::int64_t width) {
+  const std::size_t across =
+      network.add_parameter(name + ".across", averaging(width, sizes[2]).t().contiguous(), false);
+  const std::size_t down =
+      network.add_parameter(name + ".down", averaging(height, sizes[1]), false);
+  const std::size_t columns = network.add_operator(name + ".columns", {node, across}, "MatMul");
+  return network.add_operator(name + ".grid", {down, columns}, "MatMul");
+}
+
 /// Adds what brings the output of `node`, of `sizes` for one example, to [B, features]; returns
 /// the node and the number of features.
 std::pair<std::size_t, std::int64_t> add_features(Network& network,
@@ -53,17 +82,55 @@ std::pair<std::size_t, std::int64_t> add_features(Network& network,
                       std::to_string(sizes[1]) + " x " + std::to_string(sizes[2]) +
                       "); give a smaller method.exit_sizes");
   }
-  const std::size_t across =
-      network.add_parameter(name + ".across", averaging(size, sizes[2]).t().contiguous(), false);
-  const std::size_t down = network.add_parameter(name + ".down", averaging(size, sizes[1]), false);
-  const std::size_t columns = network.add_operator(name + ".columns", {node, across}, "MatMul");
-  const std::size_t grid = network.add_operator(name + ".grid", {down, columns}, "MatMul");
+  const std::size_t grid = add_means(network, name, node, sizes, size, size);
   return {network.add_operator(name + ".flatten", {grid}, "Flatten"), sizes[0] * size * size};
 }
 
 void initialise_head(StoredProduct& stored, Rng rng) {
   const double fan_out = static_cast<double>(stored.geometry.out_channels);
   stored.weight = rng.normal(stored.weight.sizes()) * std::sqrt(2 / fan_out);
+}
+
+/// A product of `in` channels behind `node` that stays off the chip.
+std::size_t add_digital(Network& network,
+                        const std::string& name,
+                        std::size_t node,
+                        std::int64_t in,
+                        std::int64_t out,
+                        bool is_conv) {
+  const ProductGeometry geometry =
+      is_conv ? ProductGeometry::conv(in, out, 1) : ProductGeometry::linear(in, out);
+  const std::size_t added = network.add_product(name, node, geometry);
+  network.products().back().is_digital = true;
+  return added;
+}
+
+/// Adds y' of `with_compensation` for the product `stored`, whose output is `y`.
+std::size_t add_compensation(Network& network,
+                             const std::string& name,
+                             const StoredProduct& stored,
+                             std::size_t x,
+                             std::size_t y,
+                             std::int64_t filters,
+                             Rng rng) {
+  const ProductGeometry& geometry = stored.geometry;
+  const bool is_conv = geometry.kind == ProductGeometry::Kind::kConv;
+  const Json along = {{"axis", is_conv ? 1 : -1}};
+  const std::int64_t channels = geometry.in_channels + geometry.out_channels;
+  const std::size_t seen = network.add_operator(name + ".seen", {x, y}, "Concat", along);
+  const std::size_t first =
+      add_digital(network, name + ".generate", seen, channels, filters, is_conv);
+  Tensor& weight = network.products().back().weight;
+  weight = rng.normal(weight.sizes()) * std::sqrt(2.0 / static_cast<double>(channels));
+  const std::size_t active = network.add_operator(name + ".relu", {first}, "Relu");
+  const std::size_t both = network.add_operator(name + ".both", {y, active}, "Concat", along);
+  const std::size_t second = add_digital(network,
+                                         name + ".correct",
+                                         both,
+                                         geometry.out_channels + filters,
+                                         geometry.out_channels,
+                                         is_conv);
+  return network.add_operator(name, {y, second}, "Add");
 }
 
 }  // namespace
@@ -101,6 +168,47 @@ Network with_batch_statistics(const Network& network, double momentum) {
     }
   }
   for (const std::size_t output : network.outputs()) form.add_output(output);
+  return form;
+}
+
+Network with_compensation(const Network& network,
+                          const std::vector<std::string>& names,
+                          std::int64_t filters,
+                          Rng rng) {
+  const std::vector<std::vector<std::int64_t>> sizes = network.output_sizes();
+  std::set<std::size_t> chosen;
+  for (const std::string& name : names) chosen.insert(find_product(network, name));
+  Network form(network.name());
+  std::vector<std::size_t> moved;  // where the readers of each node read
+  auto input = network.inputs().begin();
+  for (std::size_t i = 0; i < network.nodes().size(); ++i) {
+    const Node& node = network.nodes()[i];
+    std::vector<std::size_t> inputs;
+    for (const std::size_t k : node.inputs) inputs.push_back(k == kNoInput ? k : moved[k]);
+    if (node.is_input()) {
+      moved.push_back(form.add_input(*input++));
+    } else if (node.product >= 0) {
+      const StoredProduct& stored = network.products()[static_cast<std::size_t>(node.product)];
+      std::size_t y = form.add_product(node.name, inputs[0], stored.geometry, stored.has_bias);
+      form.products().back() = stored;
+      if (chosen.count(i) > 0) {
+        const std::vector<std::int64_t>& of_x = sizes[node.inputs[0]];
+        const std::string name = node.name + ".compensation";
+        std::size_t x = inputs[0];
+        if (sizes[i].size() == 3 && (of_x[1] != sizes[i][1] || of_x[2] != sizes[i][2])) {
+          x = add_means(form, name, x, of_x, sizes[i][1], sizes[i][2]);
+        }
+        y = add_compensation(form, name, stored, x, y, filters, rng.fork(i));
+      }
+      moved.push_back(y);
+    } else if (node.parameter >= 0) {
+      const Parameter& parameter = network.parameters()[static_cast<std::size_t>(node.parameter)];
+      moved.push_back(form.add_parameter(node.name, parameter.value, parameter.is_trainable));
+    } else {
+      moved.push_back(form.add_operator(node.name, inputs, node.op));
+    }
+  }
+  for (const std::size_t output : network.outputs()) form.add_output(moved[output]);
   return form;
 }
 

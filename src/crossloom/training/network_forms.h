@@ -32,6 +32,21 @@ struct Exit {
   std::int64_t width = 512;  // of the hidden layer
 };
 
+/// `network` with small digital layers behind the products called `names`, which read what goes
+/// into a product and what comes out of it and correct the latter:
+///
+///   y' = y + P_2 [y; relu(P_1 [x; y])]
+///
+/// x is averaged over the grid of y where it has another; P_1 has `filters` outputs, both are 1 x 1
+/// convolutions, or linear behind a linear product. P_2 starts at zero, so that nothing is
+/// corrected yet. Throws `ConfigError`, listing the products, when there is none of a name. Source:
+/// A. Eldebiky et al., "CorrectNet", DATE 2023, arXiv:2211.14917, for the two layers and what they
+/// read; that they add to y, and the rectifier, are ours (assumption).
+Network with_compensation(const Network& network,
+                          const std::vector<std::string>& names,
+                          std::int64_t filters,
+                          Rng rng);
+
 /// `network` with `exits` behind its nodes: its outputs, then one for each exit. The weights of
 /// the exits are normal with a variance of 2 / outputs, their biases zero (assumption). Throws
 /// `ConfigError`, listing the nodes, when there is none of a name.

@@ -90,5 +90,54 @@ TEST(NetworkForms, ExitsAtNodesThatDoNotExistAreRefusedWithTheNodes) {
                ConfigError);
 }
 
+TEST(NetworkForms, CompensationStartsWithNothingAndStaysOffTheChip) {
+  const Network network = random_network("vgg8_qin2023_quarter_mnist", 1);
+  const Network form = with_compensation(network, {"conv2", "fc1"}, 5, Rng(1));
+  const Tensor x = some_images(network, 3);
+  EXPECT_TRUE(form.forward(x).equal(network.forward(x)));
+  ASSERT_EQ(form.products().size(), network.products().size() + 4);
+  std::vector<std::string> digital;
+  for (std::size_t i = 0; i < form.products().size(); ++i) {
+    if (form.products()[i].is_digital) digital.push_back(form.product_name(i));
+  }
+  EXPECT_EQ(digital,
+            (std::vector<std::string>{"conv2.compensation.generate",
+                                      "conv2.compensation.correct",
+                                      "fc1.compensation.generate",
+                                      "fc1.compensation.correct"}));
+  EXPECT_TRUE(form.products()[0].weight.is_same(network.products()[0].weight));
+}
+
+TEST(NetworkForms, CompensationAddsWhatItsTwoLayersMakeOfInputAndOutput) {
+  Network network("strided");
+  NetworkInput input;
+  input.sizes = {3, 9, 8};
+  network.add_input(input);
+  network.add_product("conv", 0, ProductGeometry::conv(3, 4, 3, 2, 1));
+  network.initialise(Rng(2));
+  Network form = with_compensation(network, {"conv"}, 6, Rng(1));
+  StoredProduct& second = form.products()[2];
+  second.weight = Rng(4).normal(second.weight.sizes());
+  second.bias = Rng(5).normal(second.bias.sizes());
+  const Tensor x = Rng(3).normal({2, 3, 9, 8});
+  const Tensor y = network.forward(x);  // [2, 4, 5, 4]
+  const Tensor seen = at::cat({at::adaptive_avg_pool2d(x, {5, 4}), y}, 1);
+  const StoredProduct& first = form.products()[1];
+  const Tensor generated = at::conv2d(seen, first.weight, first.bias).relu();
+  const Tensor expected = y + at::conv2d(at::cat({y, generated}, 1), second.weight, second.bias);
+  EXPECT_TRUE(form.forward(x).allclose(expected, 1e-4, 1e-5));
+  EXPECT_GT(generated.count_nonzero().item<std::int64_t>(), 0);
+}
+
+TEST(NetworkForms, CompensationOfProductsThatDoNotExistIsRefusedWithTheProducts) {
+  try {
+    with_compensation(make_network("lenet5_mnist"), {"pool1"}, 4, Rng(1));
+    FAIL() << "expected ConfigError";
+  } catch (const ConfigError& error) {
+    EXPECT_NE(std::string(error.what()).find("use one of: conv1, conv2, "), std::string::npos)
+        << error.what();
+  }
+}
+
 }  // namespace
 }  // namespace crossloom

@@ -109,6 +109,8 @@ void Optimiser::load_state(const TensorMap& state) {
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
     const std::string prefix = std::to_string(i) + ".";
     if (rule_ == OptimiserOptions::Rule::kAdamW) {
+      // Tensors that are held have no moments before they are let go.
+      if (!tensors_[i].requires_grad() && state.count(prefix + "step") == 0) continue;
       auto entry = std::make_unique<torch::optim::AdamWParamState>();
       entry->step(take(state, prefix + "step").item<std::int64_t>());
       entry->exp_avg(take(state, prefix + "exp_avg").clone());
