@@ -43,6 +43,11 @@ void GradientMethod::describe(ParamList& params) {
              "1",
              "after each step the weights of a product on the chip are cut at this many of their "
              "standard deviations; 0 = never");
+  params.add_choice<ClipPer>("clip_per",
+                             clip_per_,
+                             {{"product", ClipPer::kProduct}, {"output", ClipPer::kOutput}},
+                             "whose standard deviation cuts a weight: that of its product, or of "
+                             "its output, as mapping.scale = column gives each a scale");
 }
 
 void GradientMethod::start(const TrainingSetup& setup) {
@@ -137,8 +142,14 @@ void GradientMethod::constrain() {
   for (std::size_t i = 0; i < setup_->placements.size(); ++i) {
     if (!setup_->placements[i].is_analog) continue;
     Tensor& weight = network_->products()[i].weight;
-    const double limit = clip_std_ * weight.std().item<double>();
-    weight.clamp_(-limit, limit);
+    if (clip_per_ == ClipPer::kProduct) {
+      const double limit = clip_std_ * weight.std().item<double>();
+      weight.clamp_(-limit, limit);
+    } else {
+      const Tensor rows = weight.flatten(1);  // of each output
+      const Tensor limit = clip_std_ * rows.std(1, /*unbiased=*/true, /*keepdim=*/true);
+      weight.copy_(at::max(at::min(rows, limit), -limit).view(weight.sizes()));
+    }
   }
 }
 

@@ -102,7 +102,10 @@ class GradientMethod : public TrainingMethod {
   std::vector<Tensor> logits_and_exits(const std::vector<Tensor>& outputs) const;
   const Network& form(Norms norms) const;
 
+  enum class ClipPer { kProduct, kOutput };
+
   double clip_std_ = 0;
+  ClipPer clip_per_ = ClipPer::kProduct;
   std::optional<TrainingSetup> setup_;  // from `start` on
   std::unique_ptr<Network> network_;    // what is exported
   std::unique_ptr<Network> follow_, batch_, running_;

@@ -174,6 +174,25 @@ TEST(Finetune, ClipsWhatIsOnTheChip) {
   }
 }
 
+TEST(Finetune, ClipsEachOutputByItself) {
+  const Dataset dataset = squares();
+  Network network = trained().clone();
+  network.products()[0].weight[0] *= 20;  // its spread would let all others pass
+  auto method = make_method("finetune", {{"clip_std", 1.5}, {"clip_per", "output"}});
+  TrainingOptions options = options_for(1);
+  options.optimiser.learning_rate = 1e-6;
+  TrainingRun run(*method, setup_for(network), dataset, options);
+  while (!run.is_finished()) run.advance();
+  const Tensor rows = run.result().products()[0].weight.flatten(1);
+  const Tensor share = std::get<0>(rows.abs().max(1)) / rows.std(1);
+  EXPECT_LT(share.max().item<double>(), 1.5 * 1.3);
+  EXPECT_GT((std::get<0>(network.products()[0].weight.flatten(1).abs().max(1)) /
+             network.products()[0].weight.flatten(1).std(1))
+                .max()
+                .item<double>(),
+            1.5 * 1.3);
+}
+
 TEST(Finetune, PlacesWhatItLearnedOfTheHardware) {
   const Dataset dataset = squares();
   auto method = make_method("finetune", {{"shrink", "learned"}, {"ranges", "learned"}});
