@@ -20,6 +20,18 @@ bool reduced_products_are_faster(const ProductGeometry& geometry) {
 #endif
 }
 
+/// Products of fewer multiplications LibTorch computes by loops of its own, which also add up in
+/// bfloat16.
+constexpr std::int64_t kLeastReduced = 1 << 14;
+
+/// [B, rows] * [rows, columns], the latter in float or bfloat16.
+Tensor matrix_product(const Tensor& x, const Tensor& kernels) {
+  if (kernels.scalar_type() == at::kFloat || x.size(0) * kernels.numel() < kLeastReduced) {
+    return at::mm(x, kernels.to(at::kFloat));
+  }
+  return at::mm(x.to(at::kBFloat16), kernels).to(at::kFloat);
+}
+
 Tensor equal_values(double value, const ProductGeometry& geometry) {
   std::vector<std::int64_t> sizes = one_output_per_group(geometry).weight_sizes();
   sizes.insert(sizes.begin(), 1);
@@ -114,10 +126,7 @@ std::vector<Tensor> ColumnSums::operator()(const Tensor& x, std::int64_t index) 
   const Tensor kernels = tile.kernels.to(x.device());
   std::vector<Tensor> sums;
   if (geometry_.kind == ProductGeometry::Kind::kLinear) {
-    sums = at::mm(inputs.to(kernels.scalar_type()), kernels)
-               .to(at::kFloat)
-               .view({x.size(0), num_kinds_, -1})
-               .unbind(1);
+    sums = matrix_product(inputs, kernels).view({x.size(0), num_kinds_, -1}).unbind(1);
   } else if (adds_channels_first_ && geometry_.groups == 1) {
     sums = {convolve_images(inputs, kernels[0])};
   } else {
