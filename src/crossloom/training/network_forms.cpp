@@ -1,6 +1,7 @@
 #include "crossloom/training/network_forms.h"
 
 #include <cmath>
+#include <functional>
 #include <set>
 
 #include "crossloom/core/join.h"
@@ -133,6 +134,51 @@ std::size_t add_compensation(Network& network,
   return network.add_operator(name, {y, second}, "Add");
 }
 
+std::size_t copy_product(Network& form,
+                         const Network& network,
+                         const Node& node,
+                         std::size_t input) {
+  const StoredProduct& stored = network.products()[static_cast<std::size_t>(node.product)];
+  const std::size_t added = form.add_product(node.name, input, stored.geometry, stored.has_bias);
+  form.products().back() = stored;
+  return added;
+}
+
+/// Adds something in place of node `index`, whose inputs in the form are `inputs`, and returns what
+/// its readers read; or returns `kNoInput` and adds nothing.
+using Replace = std::function<std::size_t(
+    Network& form, std::size_t index, const std::vector<std::size_t>& inputs)>;
+
+/// `network` node by node, with what `replace` has instead.
+Network rebuilt(const Network& network, const Replace& replace) {
+  Network form(network.name());
+  std::vector<std::size_t> moved;  // where the readers of each node read
+  auto input = network.inputs().begin();
+  for (std::size_t i = 0; i < network.nodes().size(); ++i) {
+    const Node& node = network.nodes()[i];
+    std::vector<std::size_t> inputs;
+    for (const std::size_t k : node.inputs) inputs.push_back(k == kNoInput ? k : moved[k]);
+    std::size_t added = replace(form, i, inputs);
+    if (added != kNoInput) {
+      moved.push_back(added);
+      continue;
+    }
+    if (node.is_input()) {
+      added = form.add_input(*input++);
+    } else if (node.product >= 0) {
+      added = copy_product(form, network, node, inputs[0]);
+    } else if (node.parameter >= 0) {
+      const Parameter& parameter = network.parameters()[static_cast<std::size_t>(node.parameter)];
+      added = form.add_parameter(node.name, parameter.value, parameter.is_trainable);
+    } else {
+      added = form.add_operator(node.name, inputs, node.op);
+    }
+    moved.push_back(added);
+  }
+  for (const std::size_t output : network.outputs()) form.add_output(moved[output]);
+  return form;
+}
+
 }  // namespace
 
 Network with_weights(const Network& network, const ChangeWeight& change) {
@@ -145,30 +191,16 @@ Network with_weights(const Network& network, const ChangeWeight& change) {
 }
 
 Network with_batch_statistics(const Network& network, double momentum) {
-  Network form(network.name());
-  auto input = network.inputs().begin();
-  for (const Node& node : network.nodes()) {
-    const auto index = static_cast<std::size_t>(std::max(node.product, node.parameter));
-    if (node.is_input()) {
-      form.add_input(*input++);
-    } else if (node.product >= 0) {
-      const StoredProduct& stored = network.products()[index];
-      form.add_product(node.name, node.inputs[0], stored.geometry, stored.has_bias);
-      form.products().back() = stored;
-    } else if (node.parameter >= 0) {
-      const Parameter& parameter = network.parameters()[index];
-      form.add_parameter(node.name, parameter.value, parameter.is_trainable);
-    } else if (node.op->kind() == "BatchNormalization") {
-      Json attributes = node.op->attributes();
-      attributes["training_mode"] = 1;
-      attributes["momentum"] = momentum;
-      form.add_operator(node.name, node.inputs, node.op->kind(), attributes);
-    } else {
-      form.add_operator(node.name, node.inputs, node.op);
-    }
-  }
-  for (const std::size_t output : network.outputs()) form.add_output(output);
-  return form;
+  return rebuilt(network,
+                 [&](Network& form, std::size_t i, const std::vector<std::size_t>& inputs) {
+                   const Node& node = network.nodes()[i];
+                   if (node.op == nullptr || node.op->kind() != "BatchNormalization")
+                     return kNoInput;
+                   Json attributes = node.op->attributes();
+                   attributes["training_mode"] = 1;
+                   attributes["momentum"] = momentum;
+                   return form.add_operator(node.name, inputs, node.op->kind(), attributes);
+                 });
 }
 
 Network with_compensation(const Network& network,
@@ -178,38 +210,20 @@ Network with_compensation(const Network& network,
   const std::vector<std::vector<std::int64_t>> sizes = network.output_sizes();
   std::set<std::size_t> chosen;
   for (const std::string& name : names) chosen.insert(find_product(network, name));
-  Network form(network.name());
-  std::vector<std::size_t> moved;  // where the readers of each node read
-  auto input = network.inputs().begin();
-  for (std::size_t i = 0; i < network.nodes().size(); ++i) {
-    const Node& node = network.nodes()[i];
-    std::vector<std::size_t> inputs;
-    for (const std::size_t k : node.inputs) inputs.push_back(k == kNoInput ? k : moved[k]);
-    if (node.is_input()) {
-      moved.push_back(form.add_input(*input++));
-    } else if (node.product >= 0) {
-      const StoredProduct& stored = network.products()[static_cast<std::size_t>(node.product)];
-      std::size_t y = form.add_product(node.name, inputs[0], stored.geometry, stored.has_bias);
-      form.products().back() = stored;
-      if (chosen.count(i) > 0) {
-        const std::vector<std::int64_t>& of_x = sizes[node.inputs[0]];
-        const std::string name = node.name + ".compensation";
-        std::size_t x = inputs[0];
-        if (sizes[i].size() == 3 && (of_x[1] != sizes[i][1] || of_x[2] != sizes[i][2])) {
-          x = add_means(form, name, x, of_x, sizes[i][1], sizes[i][2]);
-        }
-        y = add_compensation(form, name, stored, x, y, filters, rng.fork(i));
-      }
-      moved.push_back(y);
-    } else if (node.parameter >= 0) {
-      const Parameter& parameter = network.parameters()[static_cast<std::size_t>(node.parameter)];
-      moved.push_back(form.add_parameter(node.name, parameter.value, parameter.is_trainable));
-    } else {
-      moved.push_back(form.add_operator(node.name, inputs, node.op));
-    }
-  }
-  for (const std::size_t output : network.outputs()) form.add_output(moved[output]);
-  return form;
+  return rebuilt(network,
+                 [&](Network& form, std::size_t i, const std::vector<std::size_t>& inputs) {
+                   if (chosen.count(i) == 0) return kNoInput;
+                   const Node& node = network.nodes()[i];
+                   const std::size_t y = copy_product(form, network, node, inputs[0]);
+                   const StoredProduct stored = form.products().back();
+                   const std::string name = node.name + ".compensation";
+                   const std::vector<std::int64_t>& of_x = sizes[node.inputs[0]];
+                   std::size_t x = inputs[0];
+                   if (sizes[i].size() == 3 && (of_x[1] != sizes[i][1] || of_x[2] != sizes[i][2])) {
+                     x = add_means(form, name, x, of_x, sizes[i][1], sizes[i][2]);
+                   }
+                   return add_compensation(form, name, stored, x, y, filters, rng.fork(i));
+                 });
 }
 
 Network with_exits(const Network& network,
