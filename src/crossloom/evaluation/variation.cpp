@@ -190,16 +190,13 @@ class VariationTest::Chips {
     std::vector<Tensor> errors;
     for (std::size_t i = 0; i < network_.products().size(); ++i) {
       Rng rng = stream(seed_, {number, i, 0}, Purpose::kVariation);
-      const StoredProduct& stored = network_.products()[i];
-      errors.push_back(stored.is_digital ? at::zeros_like(stored.weight)
-                                         : noise_.error(stored.weight, rng));
+      errors.push_back(noise_.error(network_.products()[i].weight, rng));
     }
     return errors;
   }
 
   Network at_sigma(double sigma, const std::vector<Tensor>& errors) const {
     return folded(with_weights(network_, [&](std::size_t i, const Tensor& weight) {
-      if (network_.products()[i].is_digital) return weight;
       const Tensor stored = noise_.stored(weight);
       return sigma == 0 ? stored : at::add(stored, errors[i], sigma);
     }));

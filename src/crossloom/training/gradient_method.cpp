@@ -111,7 +111,6 @@ ChangeWeight GradientMethod::noisy(const Pass& pass) const {
   WeightNoise of_exits = setup_->noise;
   of_exits.device = WeightNoise::DeviceType::kRram1;
   return [this, chip, sigma = pass.sigma, of_exits](std::size_t index, const Tensor& weight) {
-    if (products()[index].is_digital) return weight;
     Rng rng = stream(setup_->seed, {chip, index, 0}, Purpose::kVariation);
     return (is_exit(index) ? of_exits : setup_->noise).on_chip(weight, sigma, rng);
   };
@@ -155,7 +154,6 @@ void GradientMethod::constrain() {
 
 Tensor GradientMethod::predict(const Tensor& x, std::uint64_t pass, std::int64_t /*first_image*/) {
   const ChangeWeight change = [&](std::size_t index, const Tensor& weight) {
-    if (network_->products()[index].is_digital) return weight;
     Rng rng = stream(setup_->seed, {kTestChips + pass, index, 0}, Purpose::kVariation);
     return setup_->noise.on_chip(weight, setup_->noise.sigma, rng);
   };

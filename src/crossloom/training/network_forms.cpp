@@ -184,8 +184,8 @@ Network rebuilt(const Network& network, const Replace& replace) {
 Network with_weights(const Network& network, const ChangeWeight& change) {
   Network changed = network;
   for (std::size_t i = 0; i < changed.products().size(); ++i) {
-    Tensor& weight = changed.products()[i].weight;
-    weight = change(i, weight);
+    StoredProduct& stored = changed.products()[i];
+    if (!stored.is_digital) stored.weight = change(i, stored.weight);
   }
   return changed;
 }

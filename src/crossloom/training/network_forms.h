@@ -14,7 +14,7 @@ namespace crossloom {
 /// Another weight in place of `weight`, that of product `index`.
 using ChangeWeight = std::function<Tensor(std::size_t index, const Tensor& weight)>;
 
-/// `network` with the weights that `change` makes of its own.
+/// `network` with the weights that `change` makes of its own; digital products keep theirs.
 Network with_weights(const Network& network, const ChangeWeight& change);
 
 /// `network` whose batch normalisations use the mean and variance of the batch; the running ones
