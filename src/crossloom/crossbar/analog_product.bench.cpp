@@ -28,6 +28,8 @@ Case depthwise(std::int64_t channels, std::int64_t side) {
           {100, channels, side, side}};
 }
 
+const std::vector<std::int64_t> kFourSlices = {2, 2, 2, 2};
+
 enum class Noise {
   kNone,
   kEqual,    // the same in every cell: HfOx
@@ -52,7 +54,7 @@ Hardware make_hardware(PairSubtraction subtraction,
 
 /// Four slices, and each of eight input bits converted by itself.
 Hardware make_bit_serial() {
-  Hardware hardware = make_hardware(PairSubtraction::kAnalog, Noise::kNone, {2, 2, 2, 2});
+  Hardware hardware = make_hardware(PairSubtraction::kAnalog, Noise::kNone, kFourSlices);
   hardware.dac.encoding = InputEncoding::kBitSerialDigital;
   return hardware;
 }
@@ -93,7 +95,6 @@ void program(benchmark::State& state, const Case& c, Hardware hardware) {
 
 constexpr auto kDigital = PairSubtraction::kDigital;
 constexpr auto kAnalog = PairSubtraction::kAnalog;
-const std::vector<std::int64_t> kFourSlices = {2, 2, 2, 2};
 
 #define CROSSLOOM_BENCHMARK(...) BENCHMARK_CAPTURE(__VA_ARGS__)->UseRealTime()
 

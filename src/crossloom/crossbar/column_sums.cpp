@@ -44,10 +44,10 @@ ColumnSums::ColumnSums(const Tensor& values,
                        const ProductGeometry& geometry,
                        const Tiling& tiling,
                        Precision precision)
-    : is_reduced_(precision == Precision::kReduced && reduced_products_are_faster(geometry)),
-      geometry_(geometry),
-      num_kinds_(values.size(0)) {
+    : geometry_(geometry), num_kinds_(values.size(0)) {
   for (std::int64_t t = 0; t < tiling.row_tiles; ++t) tiles_.push_back(cut(values, tiling, t));
+  if (precision == Precision::kSingle || !reduced_products_are_faster(geometry)) return;
+  for (Tile& tile : tiles_) tile.kernels = tile.kernels.to(at::kBFloat16);
 }
 
 ColumnSums::ColumnSums(double value, const ProductGeometry& geometry, const Tiling& tiling)
@@ -74,7 +74,6 @@ ColumnSums::Tile ColumnSums::cut(const Tensor& values,
   const Tensor rows = values.flatten(2).narrow(2, first_row, end_row - first_row);  // [K, C, rows]
   if (geometry_.kind == ProductGeometry::Kind::kLinear) {
     tile.kernels = rows.flatten(0, 1).t().contiguous();
-    if (is_reduced_) tile.kernels = tile.kernels.to(at::kBFloat16);
   } else {
     tile.kernels = at::constant_pad_nd(rows, {before, after})
                        .contiguous()

@@ -53,7 +53,6 @@ class ColumnSums {
   std::vector<Tensor> convolve(const Tensor& x, const Tensor& kernels) const;
   Tensor convolve_images(const Tensor& x, const Tensor& kernel) const;
 
-  bool is_reduced_ = false;
   ProductGeometry geometry_;  // of equal cells with one output per group
   std::int64_t num_kinds_ = 0;
   std::int64_t repeats_ = 1;  // outputs of a group that one column of equal cells stands for

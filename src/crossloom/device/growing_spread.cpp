@@ -61,7 +61,8 @@ inline float relaxed(const Fits& fits, float g_target, float g_written, float x,
 
 /// Cells of one age, as they mostly are: no fit is evaluated that does not count then.
 CROSSLOOM_VECTOR
-void relax_together(const Fits& fits, const Rows& rows, float x, float* out) {
+void relax_together(const Fits& fits, const Rows& rows, float* out) {
+  const float x = rows.x[0];
   if (x <= 0) {
     for (std::int64_t i = 0; i < rows.n; ++i) out[i] = positive(rows.g_written[i]);
   } else if (x <= 1) {
@@ -134,7 +135,7 @@ Tensor GrowingSpread::relaxed(const Tensor& g_target,
                      deviates.data_ptr<float>(),
                      g.numel()};
   if (age.numel() == 1) {
-    relax_together(as_floats(*this), rows, rows.x[0], g.data_ptr<float>());
+    relax_together(as_floats(*this), rows, g.data_ptr<float>());
   } else {
     relax(as_floats(*this), rows, g.data_ptr<float>());
   }

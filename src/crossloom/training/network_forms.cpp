@@ -22,11 +22,11 @@ Tensor averaging(std::int64_t size, std::int64_t extent) {
 }
 
 std::string list_of_nodes(const Network& network) {
-  std::string names;
+  std::vector<std::string> names;
   for (const Node& node : network.nodes()) {
-    if (!node.is_input() && node.parameter < 0) names += (names.empty() ? "" : ", ") + node.name;
+    if (!node.is_input() && node.parameter < 0) names.push_back(node.name);
   }
-  return names;
+  return join(names);
 }
 
 std::size_t find_exit(const Network& network, const std::string& name) {
@@ -106,15 +106,14 @@ std::size_t add_digital(Network& network,
   return added;
 }
 
-/// Adds y' of `with_compensation` for the product `stored`, whose output is `y`.
+/// Adds y' of `with_compensation` for a product of `geometry` whose input is `x` and output `y`.
 std::size_t add_compensation(Network& network,
                              const std::string& name,
-                             const StoredProduct& stored,
+                             const ProductGeometry& geometry,
                              std::size_t x,
                              std::size_t y,
                              std::int64_t filters,
                              Rng rng) {
-  const ProductGeometry& geometry = stored.geometry;
   const bool is_conv = geometry.kind == ProductGeometry::Kind::kConv;
   const Json along = {{"axis", is_conv ? 1 : -1}};
   const std::int64_t channels = geometry.in_channels + geometry.out_channels;
@@ -215,14 +214,14 @@ Network with_compensation(const Network& network,
                    if (chosen.count(i) == 0) return kNoInput;
                    const Node& node = network.nodes()[i];
                    const std::size_t y = copy_product(form, network, node, inputs[0]);
-                   const StoredProduct stored = form.products().back();
+                   const ProductGeometry geometry = form.products().back().geometry;
                    const std::string name = node.name + ".compensation";
                    const std::vector<std::int64_t>& of_x = sizes[node.inputs[0]];
                    std::size_t x = inputs[0];
                    if (sizes[i].size() == 3 && (of_x[1] != sizes[i][1] || of_x[2] != sizes[i][2])) {
                      x = add_means(form, name, x, of_x, sizes[i][1], sizes[i][2]);
                    }
-                   return add_compensation(form, name, stored, x, y, filters, rng.fork(i));
+                   return add_compensation(form, name, geometry, x, y, filters, rng.fork(i));
                  });
 }
 
