@@ -1,118 +1,16 @@
 #include <filesystem>
 #include <fstream>
 
-#include <gtest/gtest.h>
-
-#include "crossloom/network/onnx/proto.h"
-// The checker needs the classes above.
-#include <onnx/checker.h>
-#include <onnx/shape_inference/implementation.h>
-
 #include "crossloom/core/errors.h"
 #include "crossloom/core/files.h"
 #include "crossloom/network/architectures.h"
+#include "crossloom/network/onnx/onnx_testing.h"
 #include "crossloom/network/onnx_export.h"
-#include "crossloom/network/onnx_import.h"
 
 namespace crossloom {
 namespace {
 
 namespace fs = std::filesystem;
-using Sizes = std::vector<std::int64_t>;
-
-/// A model with the input x [batch, sizes…] and the output y.
-class ModelBuilder {
- public:
-  explicit ModelBuilder(const Sizes& sizes = {4}, std::int64_t opset = 17) {
-    model_.set_ir_version(8);
-    auto& set = *model_.add_opset_import();
-    set.set_version(opset);
-    auto& input = *graph().add_input();
-    input.set_name("x");
-    auto& type = *input.mutable_type()->mutable_tensor_type();
-    type.set_elem_type(::onnx::TensorProto::FLOAT);
-    type.mutable_shape()->add_dim()->set_dim_param("batch");
-    for (const std::int64_t size : sizes) type.mutable_shape()->add_dim()->set_dim_value(size);
-    graph().add_output()->set_name("y");
-  }
-
-  ::onnx::GraphProto& graph() { return *model_.mutable_graph(); }
-  ::onnx::TypeProto::Tensor& input_type(int index = 0) {
-    return *graph().mutable_input(index)->mutable_type()->mutable_tensor_type();
-  }
-
-  ModelBuilder& fix_batch() {
-    input_type().mutable_shape()->mutable_dim(0)->set_dim_value(1);
-    return *this;
-  }
-
-  ModelBuilder& tensor(const std::string& name, const Tensor& value) {
-    const bool is_float = value.is_floating_point();
-    auto& tensor = *graph().add_initializer();
-    tensor.set_name(name);
-    tensor.set_data_type(is_float ? ::onnx::TensorProto::FLOAT : ::onnx::TensorProto::INT64);
-    for (const std::int64_t size : value.sizes()) tensor.add_dims(size);
-    const Tensor packed = value.to(is_float ? at::kFloat : at::kLong).contiguous();
-    tensor.set_raw_data(packed.data_ptr(), packed.nbytes());
-    return *this;
-  }
-
-  ModelBuilder& integers(const std::string& name, const Sizes& values) {
-    return tensor(name, at::tensor(values, at::kLong));
-  }
-  ModelBuilder& number(const std::string& name, double value) {
-    return tensor(name, at::scalar_tensor(value));
-  }
-
-  ModelBuilder& node(const std::string& kind,
-                     const std::vector<std::string>& inputs,
-                     const std::vector<std::string>& outputs,
-                     const Json& attributes = Json::object()) {
-    auto& node = *graph().add_node();
-    node.set_op_type(kind);
-    node.set_name("the " + kind + " of " + outputs[0]);
-    for (const std::string& input : inputs) node.add_input(input);
-    for (const std::string& output : outputs) node.add_output(output);
-    for (const auto& [name, value] : attributes.items()) add_attribute(node, name, value);
-    return *this;
-  }
-
-  ModelBuilder& outputs(const std::vector<std::string>& names) {
-    graph().clear_output();
-    for (const std::string& name : names) graph().add_output()->set_name(name);
-    return *this;
-  }
-
-  std::string bytes() const { return model_.SerializeAsString(); }
-  Network network(const OnnxOptions& options = {}) const {
-    return parse_onnx(bytes(), "test.onnx", options);
-  }
-  Tensor run(const Tensor& x) const {
-    const at::NoGradGuard no_grad;
-    return network().forward(x);
-  }
-
- private:
-  static void add_attribute(::onnx::NodeProto& node, const std::string& name, const Json& value) {
-    auto& attribute = *node.add_attribute();
-    attribute.set_name(name);
-    if (value.is_string()) {
-      attribute.set_type(::onnx::AttributeProto::STRING);
-      attribute.set_s(value.get<std::string>());
-    } else if (value.is_number_float()) {
-      attribute.set_type(::onnx::AttributeProto::FLOAT);
-      attribute.set_f(value.get<float>());
-    } else if (value.is_array()) {
-      attribute.set_type(::onnx::AttributeProto::INTS);
-      for (const Json& entry : value) attribute.add_ints(entry.get<std::int64_t>());
-    } else {
-      attribute.set_type(::onnx::AttributeProto::INT);
-      attribute.set_i(value.get<std::int64_t>());
-    }
-  }
-
-  ::onnx::ModelProto model_;
-};
 
 template <class Function>
 void expect_refused(Function function, const std::vector<std::string>& parts) {
@@ -128,11 +26,6 @@ void expect_refused(Function function, const std::vector<std::string>& parts) {
 
 void expect_refused(const ModelBuilder& model, const std::vector<std::string>& parts) {
   expect_refused([&] { model.network(); }, parts);
-}
-
-void expect_close(const Tensor& given, const Tensor& expected) {
-  ASSERT_EQ(given.sizes(), expected.sizes());
-  EXPECT_TRUE(given.allclose(expected, 1e-5, 1e-6)) << (given - expected).abs().max();
 }
 
 std::vector<std::string> kinds(const Network& network) {
@@ -611,93 +504,6 @@ TEST(OnnxImport, ScalingCanBeGiven) {
   EXPECT_EQ(model.network(options).inputs()[0].scaling.mean, (std::vector<double>{0.5, 0.5, 0.5}));
   options.scaling = InputScaling{{0.5, 0.5}, {0.25, 0.25}};
   expect_refused([&] { model.network(options); }, {"channels"});
-}
-
-// Export.
-
-Tensor example(const NetworkInput& input) {
-  Sizes sizes = input.sizes;
-  sizes.insert(sizes.begin(), 2);
-  if (input.type == at::kFloat)
-    return at::sin(at::arange(c10::multiply_integers(sizes))).reshape(sizes);
-  return at::ones(sizes, input.type);
-}
-
-class OnnxRoundTrip : public testing::TestWithParam<const char*> {};
-
-TEST_P(OnnxRoundTrip, KeepsLogitsNamesAndScaling) {
-  const at::NoGradGuard no_grad;
-  Network network = make_network(GetParam());
-  network.initialise(Rng(1));
-  Rng rng(2);
-  for (Parameter& parameter : network.parameters()) {
-    if (parameter.is_trainable) parameter.value = rng.uniform(parameter.value.sizes()) + 0.5;
-  }
-  network.products()[0].log_scale = at::scalar_tensor(0.3F);
-  const std::string bytes = serialise_onnx(network);
-  ::onnx::ModelProto model;
-  ASSERT_TRUE(model.ParseFromString(bytes));
-  EXPECT_NO_THROW(::onnx::checker::check_model(model));
-  const ::onnx::ShapeInferenceOptions strict(
-      /*check_type=*/true, /*strict_mode=*/1, /*data_prop=*/true);
-  EXPECT_NO_THROW(
-      ::onnx::shape_inference::InferShapes(model, ::onnx::OpSchemaRegistry::Instance(), strict));
-  const Network again = parse_onnx(bytes, "again.onnx");
-  EXPECT_EQ(again.input_size(), network.input_size());
-  EXPECT_EQ(again.inputs()[0].scaling.std, network.inputs()[0].scaling.std);
-  ASSERT_EQ(again.products().size(), network.products().size());
-  std::vector<Tensor> inputs;
-  for (const NetworkInput& input : network.inputs()) inputs.push_back(example(input));
-  const std::vector<Tensor> first = network.forward(inputs);
-  const std::vector<Tensor> second = again.forward(inputs);
-  ASSERT_EQ(first.size(), second.size());
-  for (std::size_t i = 0; i < first.size(); ++i) {
-    const double largest = first[i].abs().max().item<double>();
-    EXPECT_GT(largest, 0);
-    EXPECT_LE((first[i] - second[i]).abs().max().item<double>(), 1e-6 * largest);
-  }
-  for (std::size_t i = 0; i < network.products().size(); ++i) {
-    EXPECT_EQ(again.product_name(i), network.product_name(i));
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(Networks,
-                         OnnxRoundTrip,
-                         testing::Values("lenet_wu2023",
-                                         "lenet5_mnist",
-                                         "mlp_mnist",
-                                         "vgg8_cifar10",
-                                         "resnet20_cifar10",
-                                         "resnet20_cifar10_projected",
-                                         "cct4_cifar10",
-                                         "mobilenet_v2",
-                                         "mobilenet_v3_small",
-                                         "squeezenet1_1",
-                                         "deit_tiny_patch16_224",
-                                         "bert_tiny_squad"));
-
-TEST(OnnxExport, WritesNewerOperatorsInOpset17) {
-  const at::NoGradGuard no_grad;
-  ModelBuilder model({2, 4, 4}, 20);
-  model.integers("axes", {2}).node("Mish", {"x"}, {"a"});
-  model.node("Gelu", {"a"}, {"b"}, {{"approximate", "tanh"}});
-  model.node("AveragePool", {"b"}, {"c"}, {{"kernel_shape", {2, 2}}, {"dilations", {1, 1}}});
-  model.node("ReduceMean", {"c", "axes"}, {"d"}).node("ReduceSum", {"d", "axes"}, {"y"});
-  const Network network = model.network();
-  const std::string bytes = serialise_onnx(network);
-  ::onnx::ModelProto written;
-  ASSERT_TRUE(written.ParseFromString(bytes));
-  EXPECT_NO_THROW(::onnx::checker::check_model(written));
-  const Tensor x = at::sin(at::arange(64)).reshape({2, 2, 4, 4});
-  expect_close(parse_onnx(bytes, "again.onnx").forward(x), network.forward(x));
-}
-
-TEST(OnnxExport, WritesTheFileWholeOrNotAtAll) {
-  const fs::path path = fs::temp_directory_path() / "crossloom_onnx_export.onnx";
-  write_onnx(path, make_network("lenet_wu2023"));
-  EXPECT_EQ(read_onnx(path).name(), "crossloom_onnx_export");
-  fs::remove(path);
-  EXPECT_THROW(write_onnx("/proc/none/a.onnx", make_network("lenet_wu2023")), IoError);
 }
 
 }  // namespace
