@@ -4,6 +4,7 @@
 
 #include "crossloom/data/dataset.h"
 #include "crossloom/network/architectures.h"
+#include "crossloom/training/method.h"
 
 namespace crossloom {
 
@@ -23,6 +24,15 @@ inline Network random_network(const std::string& name, std::uint64_t seed) {
   Network network = make_network(name);
   network.initialise(Rng(seed).fork(Purpose::kInitialisation));
   return network;
+}
+
+/// The method `name` with `values` for its parameters, not started.
+inline std::unique_ptr<TrainingMethod> make_method(const std::string& name, const Json& values) {
+  auto method = Registry<TrainingMethod>::instance().create(name);
+  ParamList params;
+  method->describe(params);
+  params.assign(values);
+  return method;
 }
 
 }  // namespace crossloom

@@ -11,10 +11,7 @@ const Json kCompensated = {
     {"compensated", {"fc1", "fc2"}}, {"filters", 6}, {"compensation_share", 0.4}};
 
 std::unique_ptr<TrainingMethod> start(const std::string& name, const Json& values) {
-  auto method = Registry<TrainingMethod>::instance().create(name);
-  ParamList params;
-  method->describe(params);
-  params.assign(values);
+  auto method = make_method(name, values);
   const Network network = random_network("mlp_digits", 1);
   TrainingSetup setup{network, place_by_rule(network, Hardware()), {}, {}, 1, kSteps};
   setup.noise.sigma = 0.2;

@@ -46,14 +46,6 @@ TrainingOptions options_for(std::int64_t epochs) {
   return options;
 }
 
-std::unique_ptr<TrainingMethod> make_method(const std::string& name, const Json& values) {
-  auto method = Registry<TrainingMethod>::instance().create(name);
-  ParamList params;
-  method->describe(params);
-  params.assign(values);
-  return method;
-}
-
 /// LeNet that has learned the squares in float.
 Network trained() {
   static const Network network = [] {

@@ -27,10 +27,7 @@ class MixedPrecisionTest : public testing::Test {
     ParamList device_params;
     hardware_.device.describe(device_params);
     device_params.assign(device_values);
-    auto method = Registry<TrainingMethod>::instance().create(name);
-    ParamList params;
-    method->describe(params);
-    params.assign(values);
+    auto method = make_method(name, values);
     const Network network = random_network("lenet_wu2023", 1);
     method->start({network, place_by_rule(network, hardware_), optimiser_, {}, 1});
     return method;

@@ -22,18 +22,10 @@ Json with(Json values, const Json& changes) {
 
 class NegativeFeedbackTest : public testing::Test {
  protected:
-  std::unique_ptr<TrainingMethod> make(const std::string& name, const Json& values) const {
-    auto method = Registry<TrainingMethod>::instance().create(name);
-    ParamList params;
-    method->describe(params);
-    params.assign(values);
-    return method;
-  }
-
   std::unique_ptr<TrainingMethod> start(const std::string& name,
                                         const Json& values,
                                         double sigma) const {
-    auto method = make(name, values);
+    auto method = make_method(name, values);
     const Network network = random_network(kNetwork, 1);
     TrainingSetup setup{network, place_by_rule(network, Hardware()), {}, {}, 1, 100};
     setup.noise.sigma = sigma;
