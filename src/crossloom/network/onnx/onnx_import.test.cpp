@@ -3,9 +3,7 @@
 
 #include "crossloom/core/errors.h"
 #include "crossloom/core/files.h"
-#include "crossloom/network/architectures.h"
 #include "crossloom/network/onnx/onnx_testing.h"
-#include "crossloom/network/onnx_export.h"
 
 namespace crossloom {
 namespace {
