@@ -292,7 +292,7 @@ RowDriver::Bent RowDriver::bend(const Tensor& x, double full_scale, std::int64_t
     const Tensor codes = codes_of(x.detach(), static_cast<double>(top) / full_scale, edge_of);
     return {entries_at(value_of, codes), entries_at(slope_of, codes)};
   }
-  const Tensor input = x.detach().contiguous();
+  const Tensor input = x.detach().contiguous(x.suggest_memory_format());
   Bent bent = {at::empty_like(input), at::empty_like(input)};
   const float* const from = input.data_ptr<float>();
   float* const to_values = bent.values.data_ptr<float>();

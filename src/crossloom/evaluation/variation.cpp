@@ -111,7 +111,7 @@ Network folded(const Network& network) {
 
 Tensor stem(const Network& network, const Tensor& weight, const Tensor& x, bool has_bias) {
   const StoredProduct& first = network.products()[0];
-  return digital_product(x, weight, first.geometry, has_bias ? first.bias : Tensor());
+  return as_float(digital_product(x, weight, first.geometry, has_bias ? first.bias : Tensor()));
 }
 
 std::vector<double> values_of(const Tensor& tensor) {
@@ -124,9 +124,10 @@ std::vector<double> values_of(const Tensor& tensor) {
 /// Logits of a network on single chips.
 class VariationTest::Chips {
  public:
-  Chips(const Network& network, const WeightNoise& noise, std::uint64_t seed)
+  Chips(const Network& network, const WeightNoise& noise, Precision precision, std::uint64_t seed)
       : network_(network.clone()),
         noise_(noise),
+        precision_(precision),
         seed_(seed),
         exact_(at_sigma(0, {})),
         front_(exact_) {}
@@ -138,6 +139,7 @@ class VariationTest::Chips {
                              const std::vector<double>& sigmas,
                              const Tensor& images) const {
     const at::NoGradGuard no_grad;
+    const Autocast in_precision(precision_);
     const std::vector<Tensor> errors = errors_of(number);
     std::vector<Network> networks;
     for (const double sigma : sigmas) networks.push_back(at_sigma(sigma, errors));
@@ -152,7 +154,7 @@ class VariationTest::Chips {
     std::vector<std::vector<Tensor>> parts(sigmas.size());
     for (std::int64_t first = 0; first < images.size(0); first += kBatch) {
       throw_if_interrupted();
-      const Tensor x = network_.prepare(images.slice(0, first, first + kBatch));
+      const Tensor x = prepared(images, first);
       if (!is_shared) {
         for (std::size_t s = 0; s < sigmas.size(); ++s) parts[s].push_back(networks[s].forward(x));
         continue;
@@ -165,7 +167,7 @@ class VariationTest::Chips {
       }
     }
     std::vector<Tensor> all;
-    for (const std::vector<Tensor>& part : parts) all.push_back(at::cat(part));
+    for (const std::vector<Tensor>& part : parts) all.push_back(as_float(at::cat(part)));
     return all;
   }
 
@@ -173,12 +175,13 @@ class VariationTest::Chips {
   void keep_stem(const Tensor& images) {
     if (!front_.exists) return;
     const at::NoGradGuard no_grad;
+    const Autocast in_precision(precision_);
     const std::int64_t count = images.size(0);
-    const Tensor one = exact_stem(0, network_.prepare(images.slice(0, 0, 1)));
+    const Tensor one = exact_stem(0, prepared(images.slice(0, 0, 1), 0));
     if (one.numel() * count * std::int64_t{sizeof(float)} > kMostKept) return;
     std::vector<Tensor> kept;
     for (std::int64_t first = 0; first < count; first += kBatch) {
-      kept.push_back(exact_stem(first, network_.prepare(images.slice(0, first, first + kBatch))));
+      kept.push_back(exact_stem(first, prepared(images, first)));
     }
     kept_stems_ = kept;
   }
@@ -186,6 +189,12 @@ class VariationTest::Chips {
   void forget_stem() { kept_stems_.clear(); }
 
  private:
+  /// The images from `first` on, as many as are computed at once.
+  Tensor prepared(const Tensor& images, std::int64_t first) const {
+    const Tensor x = network_.prepare(images.slice(0, first, first + kBatch));
+    return precision_ == Precision::kBfloat16 ? channels_last(x) : x;
+  }
+
   std::vector<Tensor> errors_of(std::uint64_t number) const {
     std::vector<Tensor> errors;
     for (std::size_t i = 0; i < network_.products().size(); ++i) {
@@ -211,6 +220,7 @@ class VariationTest::Chips {
 
   Network network_;
   WeightNoise noise_;
+  Precision precision_;
   std::uint64_t seed_;
   Network exact_;  // without errors, normalisations folded
   Front front_;
@@ -227,6 +237,7 @@ void VariationOptions::describe(ParamList& params) {
       "sigmas", sigmas, {0, 10}, "1", "device errors of these chips; empty = that of [noise]");
   params.add(
       "test_images", test_images, {0, 1e9}, "1", "first images of the test set used; 0 = all");
+  describe_precision(params, precision, "these chips");
   params.add("temperature_images",
              temperature_images,
              {1, 1e6},
@@ -249,7 +260,7 @@ VariationTest::VariationTest(const Network& network,
                              const Split& temperature,
                              const VariationOptions& options,
                              std::uint64_t seed)
-    : options_(options), chips_(std::make_unique<Chips>(network, noise, seed)) {
+    : options_(options), chips_(std::make_unique<Chips>(network, noise, options.precision, seed)) {
   const std::int64_t count = options.test_images > 0
                                  ? std::min(options.test_images, test.images.size(0))
                                  : test.images.size(0);

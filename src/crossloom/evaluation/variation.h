@@ -7,6 +7,7 @@
 #include "crossloom/evaluation/confidence.h"
 #include "crossloom/evaluation/statistics.h"
 #include "crossloom/network/network.h"
+#include "crossloom/network/pass_format.h"
 #include "crossloom/training/weight_noise.h"
 
 namespace crossloom {
@@ -17,6 +18,7 @@ struct VariationOptions {
   std::vector<double> sigmas;    // device errors; empty: that of the noise itself
   std::int64_t test_images = 0;  // 0: all
   std::int64_t temperature_images = 1000;
+  Precision precision = Precision::kFloat32;
 
   void describe(ParamList& params);
 };

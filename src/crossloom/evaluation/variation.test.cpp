@@ -147,6 +147,24 @@ TEST_F(VariationTestTest, EqualsPlainPassesThroughNoisyNetworks) {
   }
 }
 
+TEST_F(VariationTestTest, InBfloat16TheSameChipsAreMeasured) {
+  const Network network = random_network("lenet_wu2023", 3);
+  for (const std::vector<double>& sigmas : {std::vector<double>{0.3}, {0.1, 0.3}}) {
+    options_.sigmas = sigmas;
+    options_.precision = Precision::kFloat32;
+    VariationTest exact = make(network);
+    options_.precision = Precision::kBfloat16;
+    VariationTest reduced = make(network);
+    while (!exact.is_finished()) exact.advance();
+    while (!reduced.is_finished()) reduced.advance();
+    const Confidence& given = reduced.points().back().raw;
+    const Confidence& wanted = exact.points().back().raw;
+    EXPECT_NE(given.expected_kl(), wanted.expected_kl());
+    EXPECT_NEAR(given.expected_kl() / wanted.expected_kl(), 1, 0.02);
+    EXPECT_NEAR(given.confidence() / wanted.confidence(), 1, 0.002);
+  }
+}
+
 TEST_F(VariationTestTest, ProductsBesideTheChipDoNotErr) {
   Network network = random_network("lenet_wu2023", 3);
   for (StoredProduct& stored : network.products()) stored.is_digital = true;

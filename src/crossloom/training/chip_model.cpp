@@ -6,6 +6,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "crossloom/core/units.h"
+#include "crossloom/network/pass_format.h"
 
 namespace crossloom {
 namespace {
@@ -169,9 +170,11 @@ Tensor ChipModel::Kind::amplifier_sigma(const ProductGeometry& geometry,
 
 Tensor ChipModel::product(const StoredProduct& stored,
                           std::size_t index,
-                          const Tensor& x,
+                          const Tensor& input,
                           const RowDriver& driver,
                           const Draw& draw) const {
+  // All but the product itself is computed in float32.
+  const Tensor x = as_float(input);
   const ProductGeometry& geometry = stored.geometry;
   const Tensor& weight = stored.weight;
   const Kind& kind = kind_of(index);
@@ -190,7 +193,8 @@ Tensor ChipModel::product(const StoredProduct& stored,
     return Bend::apply(x, &driver, range.item<double>(), k);
   };
   const Tensor first = driven(0);
-  Tensor y = digital_product(first, kind.with_error(weight, w_max, draw.error, rng), geometry);
+  Tensor y =
+      as_float(digital_product(first, kind.with_error(weight, w_max, draw.error, rng), geometry));
   for (std::size_t k = 1; bends && k < kind.num_terms; ++k) {
     const Tensor edge = per_output(w_max, weight);
     y = y + digital_product(driven(static_cast<std::int64_t>(k)),

@@ -85,16 +85,25 @@ const Network& GradientMethod::form(Norms norms) const {
   }
 }
 
+std::vector<Tensor> GradientMethod::run(const Network& network,
+                                        const Tensor& x,
+                                        const Network::Products& products) const {
+  const Autocast in_precision(setup_->precision);
+  std::vector<Tensor> outputs = network.forward(network_->inputs_in(channels_last(x)), products);
+  for (Tensor& output : outputs) output = as_float(output);
+  return outputs;
+}
+
 std::vector<Tensor> GradientMethod::forward(const Tensor& x,
                                             const ChangeWeight& change,
                                             Norms norms) const {
-  return logits_and_exits(with_weights(form(norms), change).forward(network_->inputs_in(x)));
+  return logits_and_exits(run(with_weights(form(norms), change), x));
 }
 
 std::vector<Tensor> GradientMethod::forward_through(const Tensor& x,
                                                     const Network::Products& products,
                                                     Norms norms) const {
-  return logits_and_exits(form(norms).forward(network_->inputs_in(x), products));
+  return logits_and_exits(run(form(norms), x, products));
 }
 
 /// The outputs of the network as one, then those of the exits.

@@ -85,6 +85,12 @@ class GradientMethod : public TrainingMethod {
                                       const Network::Products& products,
                                       Norms norms) const;
 
+  /// Outputs [B, ...] of any network of the same inputs as float32, computed in the precision of
+  /// the training.
+  std::vector<Tensor> run(const Network& network,
+                          const Tensor& x,
+                          const Network::Products& products = {}) const;
+
   /// The weights of `pass`: with fresh noise, the exits' of the plainest device.
   ChangeWeight noisy(const Pass& pass) const;
 

@@ -2,6 +2,7 @@
 
 #include "crossloom/core/registry.h"
 #include "crossloom/network/layer_rule.h"
+#include "crossloom/network/pass_format.h"
 #include "crossloom/training/optimiser.h"
 #include "crossloom/training/weight_noise.h"
 
@@ -21,7 +22,8 @@ struct TrainingSetup {
   OptimiserOptions optimiser;
   WeightNoise noise;  // of the chips that the network is meant for
   std::uint64_t seed = 0;
-  std::int64_t num_steps = 0;  // of the whole training
+  std::int64_t num_steps = 0;                 // of the whole training
+  Precision precision = Precision::kFloat32;  // of the passes of training
 };
 
 /// A way of training a network, on a chip or not. One file under `methods/` each, registered by

@@ -77,6 +77,7 @@ void TrainingOptions::describe(ParamList& params) {
              "chips, or reads of the chip, over which the accuracy on them is averaged");
   params.add(
       "test_images", test_images, {0, 1e9}, "1", "first images of the test set used; 0 = all");
+  describe_precision(params, precision, "passes of training");
   augmentation.describe(params);
   optimiser.describe(params);
 }
@@ -141,6 +142,7 @@ TrainingRun::TrainingRun(TrainingMethod& method,
   batches_per_epoch_ = options.batches_per_epoch > 0 ? options.batches_per_epoch : most;
   setup.optimiser = options.optimiser;
   setup.num_steps = num_steps();
+  setup.precision = options.precision;
   method_.start(setup);
 }
 

@@ -21,6 +21,7 @@ struct TrainingOptions {
   std::int64_t validation_images = 0;
   std::int64_t validation_draws = 5;
   std::int64_t test_images = 0;  // 0: all
+  Precision precision = Precision::kFloat32;
   Augmentation augmentation;
   OptimiserOptions optimiser;
 

@@ -77,6 +77,31 @@ TEST(TrainingRun, GoesOnToTheBitFromAnyBatch) {
   }
 }
 
+TEST(TrainingRun, InBfloat16EveryMethodLearnsWhatItLearnsInFloat) {
+  TrainingOptions options = make_options();
+  options.precision = Precision::kBfloat16;
+  for (const std::string& name : Registry<TrainingMethod>::instance().names()) {
+    if (name == "naive_in_situ" || name == "mixed_precision") {
+      EXPECT_THROW(Trained(name, options), ConfigError);
+      continue;
+    }
+    if (name == "negative_feedback" || name == "untreated") continue;
+    Trained exact(name);
+    Trained reduced(name, options);
+    exact.run->advance();
+    reduced.run->advance();
+    const Tensor weight = reduced.method->network().products()[0].weight;
+    EXPECT_EQ(weight.scalar_type(), at::kFloat);
+    EXPECT_FALSE(weight.equal(exact.method->network().products()[0].weight)) << name;
+    exact.finish();
+    reduced.finish();
+    const auto& given = reduced.run->records();
+    const auto& wanted = exact.run->records();
+    EXPECT_NEAR(given.front().loss / wanted.front().loss, 1, 0.003) << name;
+    EXPECT_NEAR(given.back().loss / wanted.back().loss, 1, 0.1) << name;
+  }
+}
+
 TEST(TrainingRun, UpdatesOfTheEpochsAddUpToTheTotal) {
   Trained run("mixed_precision");
   run.finish();

@@ -34,7 +34,7 @@ class Distillation final : public GradientMethod {
 
   Tensor teach(const Tensor& x) const {
     const at::NoGradGuard no_grad;
-    if (who_ == Teacher::kStart) return teacher_->forward(x);
+    if (who_ == Teacher::kStart) return Network::as_one(run(*teacher_, x));
     const ChangeWeight exact = [](std::size_t, const Tensor& weight) { return weight; };
     return forward(x, exact, Norms::kBatch)[0];
   }

@@ -192,7 +192,7 @@ class Finetune final : public GradientMethod {
     if (hint_weight_ == 0) return products;
     outputs.resize(network().products().size());
     return [products, &outputs](std::size_t index, const Tensor& x) {
-      return outputs.at(index) = products(index, x);
+      return outputs.at(index) = as_float(products(index, x));
     };
   }
 
@@ -210,7 +210,7 @@ class Finetune final : public GradientMethod {
     const auto exact = [&](std::size_t index, const Tensor& input) {
       return digital_product(input, stored[index].weight, stored[index].geometry);
     };
-    lesson.logits = teacher_->forward(x, kept(exact, lesson.outputs));
+    lesson.logits = Network::as_one(run(*teacher_, x, kept(exact, lesson.outputs)));
     return lesson;
   }
 

@@ -33,6 +33,11 @@ class MixedPrecision : public TrainingMethod {
   }
 
   void start(const TrainingSetup& setup) override {
+    if (setup.precision != Precision::kFloat32) {
+      throw ConfigError(
+          "training.precision = bfloat16 with training on the chip (whose converters set its "
+          "precision); leave it out, or take another training.method");
+    }
     network_ = std::make_unique<Network>(setup.network.clone());
     std::vector<Placement> placements = setup.placements;
     for (Placement& placement : placements) {

@@ -1,0 +1,34 @@
+#include "crossloom/network/pass_format.h"
+
+#include <ATen/autocast_mode.h>
+
+namespace crossloom {
+
+void describe_precision(ParamList& params, Precision& precision, const std::string& passes) {
+  params.add_choice<Precision>(
+      "precision",
+      precision,
+      {{"float32", Precision::kFloat32}, {"bfloat16", Precision::kBfloat16}},
+      "number format in which " + passes +
+          " multiply and convolve; bfloat16 has three digits and is faster on processors with AMX");
+}
+
+Autocast::Autocast(Precision precision) : was_enabled_(at::autocast::is_cpu_enabled()) {
+  at::autocast::set_autocast_cpu_dtype(at::kBFloat16);
+  at::autocast::set_cpu_enabled(precision == Precision::kBfloat16);
+}
+
+Autocast::~Autocast() {
+  at::autocast::set_cpu_enabled(was_enabled_);
+  at::autocast::clear_cache();  // weights that were converted may change from now on
+}
+
+Tensor as_float(const Tensor& x) {
+  return x.scalar_type() == at::kBFloat16 ? x.to(at::kFloat) : x;
+}
+
+Tensor channels_last(const Tensor& x) {
+  return x.dim() == 4 ? x.contiguous(at::MemoryFormat::ChannelsLast) : x;
+}
+
+}  // namespace crossloom
