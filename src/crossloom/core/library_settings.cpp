@@ -24,14 +24,23 @@ const char* better_blas_kernels() {
   return nullptr;
 }
 
+/// Sets an environment variable where it is missing; returns whether that was so.
+bool add_variable(const char* name, const char* value) {
+  return value != nullptr && std::getenv(name) == nullptr &&
+         ::setenv(name, value, /*overwrite=*/0) == 0;
+}
+
 }  // namespace
 
 void apply_library_settings(char** argv) {
-  constexpr const char* kVariable = "OPENBLAS_CORETYPE";
-  const char* const kernels = better_blas_kernels();
-  if (kernels == nullptr || std::getenv(kVariable) != nullptr) return;
-  if (::setenv(kVariable, kernels, /*overwrite=*/0) != 0) return;
-  ::execv("/proc/self/exe", argv);  // on failure: as we are
+  bool is_changed = add_variable("OPENBLAS_CORETYPE", better_blas_kernels());
+#if defined(__GLIBC__)
+  is_changed |= add_variable("GLIBC_TUNABLES",
+                             "glibc.malloc.hugetlb=1"
+                             ":glibc.malloc.mmap_threshold=4294967296"
+                             ":glibc.malloc.trim_threshold=68719476736");
+#endif
+  if (is_changed) ::execv("/proc/self/exe", argv);  // on failure: as we are
 }
 
 }  // namespace crossloom
