@@ -36,25 +36,17 @@ std::vector<std::size_t> readers_of(const Network& network, std::size_t node) {
 /// pooling where the network has them.
 struct Front {
   bool exists = false;  // whether only the first product reads the (only) input
-  bool has_pool = false;
-  PoolWindow window;
+  std::optional<PoolWindow> pool;
   std::vector<std::size_t> nodes;
 
   explicit Front(const Network& network) : nodes{network.product_node(0)} {
     exists = network.inputs().size() == 1 && network.nodes()[0].is_input() &&
              readers_of(network, 0) == nodes;
     const std::size_t relu = only_reader(network, nodes[0], "Relu");
-    const std::size_t pool = relu == 0 ? 0 : only_reader(network, relu, "MaxPool");
-    if (pool == 0) return;
-    const Json& attributes = network.nodes()[pool].op->attributes();
-    const auto pads = attributes.value("pads", std::vector<std::int64_t>());
-    if (std::count(pads.begin(), pads.end(), 0) < static_cast<std::int64_t>(pads.size())) return;
-    if (attributes.value("ceil_mode", 0) != 0) return;
-    has_pool = true;
-    window.kernel = attributes.at("kernel_shape");
-    window.stride = attributes.value("strides", window.stride);
-    window.dilation = attributes.value("dilations", window.dilation);
-    nodes = {nodes[0], relu, pool};
+    const std::size_t pooling = relu == 0 ? 0 : only_reader(network, relu, "MaxPool");
+    if (pooling == 0) return;
+    pool = pool_window(*network.nodes()[pooling].op);
+    if (pool) nodes = {nodes[0], relu, pooling};
   }
 
   /// Its outputs for the device errors `sigmas`, given those of the first product without errors
@@ -62,7 +54,7 @@ struct Front {
   std::vector<Tensor> outputs(const Tensor& a,
                               const Tensor& b,
                               const std::vector<double>& sigmas) const {
-    if (has_pool) return max_pool_of_sums(a, b, sigmas, window);
+    if (pool) return max_pool_of_sums(a, b, sigmas, *pool);
     std::vector<Tensor> sums;
     for (const double sigma : sigmas) sums.push_back(at::add(a, b, sigma));
     return sums;
@@ -77,33 +69,6 @@ struct Front {
     return reader.op != nullptr && reader.op->kind() == kind ? readers[0] : 0;
   }
 };
-
-/// What is behind `front` in `network`, whose output is its input.
-Network behind(const Front& front, const Network& network) {
-  Network rest(network.name());
-  std::vector<std::size_t> moved(network.nodes().size(), kNoInput);
-  for (std::size_t i = 0; i < network.nodes().size(); ++i) {
-    const Node& node = network.nodes()[i];
-    std::vector<std::size_t> inputs;
-    for (const std::size_t input : node.inputs) {
-      inputs.push_back(input == kNoInput ? kNoInput : moved[input]);
-    }
-    if (i == front.nodes.back()) {
-      moved[i] = rest.add_input(network.inputs()[0]);
-    } else if (node.parameter >= 0) {
-      const Parameter& parameter = network.parameters()[static_cast<std::size_t>(node.parameter)];
-      moved[i] = rest.add_parameter(node.name, parameter.value, parameter.is_trainable);
-    } else if (node.product > 0) {
-      const StoredProduct& stored = network.products()[static_cast<std::size_t>(node.product)];
-      moved[i] = rest.add_product(node.name, inputs[0], stored.geometry, stored.has_bias);
-      rest.products().back() = stored;
-    } else if (!node.is_input() && std::count(front.nodes.begin(), front.nodes.end(), i) == 0) {
-      moved[i] = rest.add_operator(node.name, inputs, node.op);
-    }
-  }
-  for (const std::size_t output : network.outputs()) rest.add_output(moved[output]);
-  return rest;
-}
 
 Network folded(const Network& network) {
   return has_batch_norm(network) ? fold_batch_norm(network) : network;
@@ -149,7 +114,7 @@ class VariationTest::Chips {
     if (is_shared) {
       // What one unit of the device error adds to the first weight, normalisation folded in.
       error_of_stem = at_sigma(1, errors).products()[0].weight - exact_.products()[0].weight;
-      for (const Network& noisy : networks) rests.push_back(behind(front_, noisy));
+      for (const Network& noisy : networks) rests.push_back(behind(noisy, front_.nodes));
     }
     std::vector<std::vector<Tensor>> parts(sigmas.size());
     for (std::int64_t first = 0; first < images.size(0); first += kBatch) {

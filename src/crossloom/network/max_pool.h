@@ -2,9 +2,12 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <ATen/ATen.h>
+
+#include "crossloom/network/operators.h"
 
 namespace crossloom {
 
@@ -17,6 +20,9 @@ struct PoolWindow {
   std::array<std::int64_t, 2> stride = {1, 1};
   std::array<std::int64_t, 2> dilation = {1, 1};
 };
+
+/// The window of `op`, if it is a MaxPool whose windows do not reach beyond the image.
+std::optional<PoolWindow> pool_window(const Operator& op);
 
 /// The largest value of each window, NaN where there is one; without gradient. LibTorch also notes
 /// where the maxima are and takes ten to twenty times as long for small windows.

@@ -1,5 +1,6 @@
 #include "crossloom/training/network_forms.h"
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <set>
@@ -252,6 +253,16 @@ Network with_exits(const Network& network,
   if (!names_outputs) ends.insert(ends.begin(), outputs.begin(), outputs.end());
   for (const std::size_t end : ends) form.add_output(end);
   return form;
+}
+
+Network behind(const Network& network, const std::vector<std::size_t>& chain) {
+  constexpr std::size_t kDropped = 0;  // nobody who is left reads it
+  return rebuilt(network, [&](Network& form, std::size_t i, const std::vector<std::size_t>&) {
+    if (i == chain.back()) return form.add_input(network.inputs()[0]);
+    const bool is_dropped =
+        network.nodes()[i].is_input() || std::count(chain.begin(), chain.end(), i) > 0;
+    return is_dropped ? kDropped : kNoInput;
+  });
 }
 
 }  // namespace crossloom

@@ -55,4 +55,8 @@ Network with_exits(const Network& network,
                    std::int64_t num_classes,
                    Rng rng);
 
+/// The part of `network` behind `chain`, nodes of which the first reads the only input, each other
+/// one the one before it, and nobody else any but the last: its output is the input of that part.
+Network behind(const Network& network, const std::vector<std::size_t>& chain);
+
 }  // namespace crossloom

@@ -41,6 +41,19 @@ TEST(NetworkForms, BatchStatisticsAreThoseOfTheBatchAndReachTheNetwork) {
   EXPECT_EQ(following.weights().size(), network.weights().size());
 }
 
+TEST(NetworkForms, WhatIsBehindAChainGoesOnFromItsOutput) {
+  const Network network = random_network("vgg8_qin2023_quarter_cifar10", 1);
+  const Tensor x = some_images(network, 3);
+  const std::size_t product = network.product_node(0);
+  Tensor inner;
+  const Tensor whole = network.forward(x, {}, [&](std::size_t node, const Tensor& y) {
+    if (node == product) inner = y;
+  });
+  const Network rest = behind(network, {product});
+  EXPECT_EQ(rest.products().size(), network.products().size() - 1);
+  EXPECT_TRUE(rest.forward(inner).equal(whole));
+}
+
 TEST(NetworkForms, ExitsPoolAsAdaptiveAveragePoolingDoes) {
   for (const std::int64_t size : {1, 3, 4, 6, 9}) {
     Network network("pooled");

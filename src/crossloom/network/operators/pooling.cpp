@@ -38,6 +38,10 @@ struct Window {
     return padding[0] == padding[2] && padding[1] == padding[3] && 2 * padding[0] <= kernel[0] &&
            2 * padding[1] <= kernel[1];
   }
+  bool has_padding() const { return padding != std::vector<std::int64_t>(4, 0); }
+  PoolWindow unpadded() const {
+    return {{kernel[0], kernel[1]}, {stride[0], stride[1]}, {dilation[0], dilation[1]}};
+  }
   std::vector<std::int64_t> torch_padding() const { return {padding[0], padding[1]}; }
 
   Tensor pad(const Tensor& x, double value) const {
@@ -47,13 +51,8 @@ struct Window {
 
 /// Its gradient would be another where values are equal.
 Tensor max_pool_without_gradient(const Tensor& x, const Window& window) {
-  const auto pair = [](const std::vector<std::int64_t>& of) {
-    return std::array<std::int64_t, 2>{of[0], of[1]};
-  };
   const double lowest = -std::numeric_limits<double>::infinity();
-  const bool has_padding = window.padding != std::vector<std::int64_t>(4, 0);
-  return crossloom::max_pool(has_padding ? window.pad(x, lowest) : x,
-                             {pair(window.kernel), pair(window.stride), pair(window.dilation)});
+  return crossloom::max_pool(window.has_padding() ? window.pad(x, lowest) : x, window.unpadded());
 }
 
 Tensor max_pool(const Tensor& x, const Window& window) {
@@ -114,3 +113,15 @@ void add_pooling(Table& table) {
 }
 
 }  // namespace crossloom::operators
+
+namespace crossloom {
+
+std::optional<PoolWindow> pool_window(const Operator& op) {
+  if (op.kind() != "MaxPool") return {};
+  operators::Attributes attributes(op.kind(), op.attributes());
+  const operators::Window window(attributes);
+  if (window.has_padding() || window.has_ceil) return {};
+  return window.unpadded();
+}
+
+}  // namespace crossloom
