@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <set>
 
 #include "crossloom/core/files.h"
 #include "crossloom/core/interrupt.h"
@@ -14,6 +15,7 @@
 #include "crossloom/experiment/deployment_picture.h"
 #include "crossloom/experiment/run_folder.h"
 #include "crossloom/network/architectures.h"
+#include "crossloom/network/onnx_export.h"
 #include "crossloom/training/accuracy.h"
 
 namespace crossloom {
@@ -69,6 +71,15 @@ struct Training {
 /// The chip of `experiment`, with what `training` learned of it.
 ChipConfig chip_of(const Training& training, const Experiment& experiment) {
   ChipConfig chip = experiment.chip;
+  const Network network = training.run->result();
+  // Layers that a method has put beside the chip, and what its ONNX file makes of their inputs:
+  // NAME.compensation.*
+  std::set<std::string> beside;
+  for (std::size_t i = 0; i < network.products().size(); ++i) {
+    const std::string& name = network.product_name(i);
+    if (network.products()[i].is_digital) beside.insert(name.substr(0, name.rfind('.')) + ".*");
+  }
+  chip.layers.digital.insert(chip.layers.digital.end(), beside.begin(), beside.end());
   chip.add_own_hardware(training.run->learned_hardware());
   return chip;
 }
@@ -120,8 +131,10 @@ Training train(const std::string& name,
     progress.say(name + ": epoch " + std::to_string(record.epoch) + ", accuracy " +
                  percent(record.accuracy));
   }
-  write_safetensors(folder.weights(name),
-                    {training.run->result().weights(), {{"network", experiment.network}}});
+  const Network result = training.run->result();
+  write_safetensors(folder.weights(name), {result.weights(), {{"network", experiment.network}}});
+  const bool has_more_layers = result.nodes().size() > network.nodes().size();
+  if (has_more_layers) write_onnx(folder.onnx(name), result);
   // Windows that are not those of the weights are known to this run alone.
   if (training.method->windows().empty()) {
     ChipConfig chip = chip_of(training, experiment);

@@ -11,6 +11,7 @@
 #include "crossloom/data/dataset_source.h"
 #include "crossloom/experiment/evaluation_run.h"
 #include "crossloom/experiment/run_folder.h"
+#include "crossloom/network/model.h"
 #include "crossloom/training/squares_testing.h"
 
 namespace crossloom {
@@ -132,6 +133,35 @@ TEST_F(RunExperiment, EvaluateTakesTheChipFileOfARun) {
     EXPECT_EQ(points[t]["accuracy"], evaluation["times"][t]["top1"]);
   }
   EXPECT_NE(bytes("a/chips/finetune.toml").find("[layer."), std::string::npos);
+}
+
+TEST_F(RunExperiment, LayersThatAMethodAddsAreEvaluatedBesideTheChip) {
+  Experiment experiment;
+  experiment.assign(
+      {{"experiment", {{"data", "test_squares"}}},
+       {"training",
+        {{"method", "correctnet"}, {"epochs", 2}, {"batches_per_epoch", 6}, {"batch_size", 32}}},
+       {"method", {{"compensated", {"conv1"}}, {"filters", 2}}},
+       {"transfer", {{"chips", 1}, {"elapsed", {1}}}}});
+  RunOptions options;
+  options.out = base_ / "a";
+  const Json summary = run_experiment(experiment, options, quiet_);
+  EvaluationRequest request;
+  request.model = (base_ / "a/weights/correctnet.onnx").string();
+  request.chip = base_ / "a/chips/correctnet.toml";
+  request.data = "test_squares";
+  request.chips = 1;
+  const Json evaluation = run_evaluation(request, quiet_);
+  // Ideal chips: all differences would come from the layers that were added.
+  EXPECT_EQ(summary["transfer"]["correctnet"]["points"][0]["accuracy"]["mean"],
+            evaluation["times"][0]["top1"]["mean"]);
+  const Network network = open_model(request.model);
+  std::vector<std::string> analog;
+  const std::vector<Placement> placements = load_chip_config(request.chip, {}).place(network);
+  for (std::size_t i = 0; i < placements.size(); ++i) {
+    if (placements[i].is_analog) analog.push_back(network.product_name(i));
+  }
+  EXPECT_EQ(analog, (std::vector<std::string>{"conv1", "conv2", "fc"}));
 }
 
 // Questions go the same road as images: learned from train.json, tested as `evaluate` does.

@@ -51,6 +51,10 @@ fs::path RunFolder::weights(const std::string& method) const {
   return path_ / "weights" / (method + ".safetensors");
 }
 
+fs::path RunFolder::onnx(const std::string& method) const {
+  return path_ / "weights" / (method + ".onnx");
+}
+
 fs::path RunFolder::chip(const std::string& method) const {
   return path_ / "chips" / (method + ".toml");
 }

@@ -21,6 +21,7 @@ class FolderInUse : public ConfigError {
 ///   chip.json        what the report draws of the chip    timing.json      seconds, which do vary
 ///   deployment.json  the same of the networks on fresh chips
 ///   checkpoints/     METHOD.safetensors                   weights/         METHOD.safetensors
+///                                                         METHOD.onnx where a method has added layers
 ///   chips/           METHOD.toml, for `crossloom evaluate`: the fresh chips of this run
 ///   variation/       METHOD.safetensors: accuracies and sums over chips with errors of the weights
 ///   report.html
@@ -39,6 +40,7 @@ class RunFolder {
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path checkpoint(const std::string& method) const;
   std::filesystem::path weights(const std::string& method) const;
+  std::filesystem::path onnx(const std::string& method) const;
   std::filesystem::path chip(const std::string& method) const;
 
   bool has(const std::string& file) const;
