@@ -34,6 +34,9 @@ bool add_variable(const char* name, const char* value) {
 
 void apply_library_settings(char** argv) {
   bool is_changed = add_variable("OPENBLAS_CORETYPE", better_blas_kernels());
+  if (std::getenv("OMP_WAIT_POLICY") == nullptr) {
+    is_changed |= add_variable("GOMP_SPINCOUNT", "10000");
+  }
 #if defined(__GLIBC__)
   is_changed |= add_variable("GLIBC_TUNABLES",
                              "glibc.malloc.hugetlb=1"

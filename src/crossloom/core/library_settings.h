@@ -9,6 +9,9 @@ namespace crossloom {
 ///   OPENBLAS_CORETYPE  Debian 12's OpenBLAS (0.3.21) does not know processors newer than itself
 ///                      and takes kernels for SSE3 there, four times slower than theirs; it is
 ///                      told the best it has.
+///   GOMP_SPINCOUNT     Threads that wait for others spin for milliseconds and so hold up those
+///                      they wait for when there is other work: ten times as slow beside a second
+///                      process. They go to sleep after some ten microseconds instead.
 ///   GLIBC_TUNABLES     Freed memory goes back to the system when it is large, and comes back page
 ///                      by page, each of them zeroed: up to half of the time of a training step. It
 ///                      is kept instead, in huge pages. The most memory that a program held is what
