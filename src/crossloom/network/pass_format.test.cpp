@@ -7,7 +7,8 @@
 namespace crossloom {
 namespace {
 
-constexpr double kUnit = 1.0 / 256;  // of a number in bfloat16
+constexpr double kUnit = 1.0 / 256;    // of a number in bfloat16
+constexpr double kOfSums = 4 * kUnit;  // where LibTorch's own loops add up in bfloat16 too
 
 double distance(const Tensor& a, const Tensor& b) {
   const Tensor difference = a.to(at::kDouble) - b.to(at::kDouble);
@@ -22,7 +23,7 @@ TEST(Autocast, ProductsKeepThreeDigitsAndAllElseIsFloat) {
     const Autocast in_precision(Precision::kBfloat16);
     const Tensor y = at::conv2d(x, w);
     EXPECT_EQ(y.scalar_type(), at::kBFloat16);
-    EXPECT_LT(distance(y, exact), kUnit);
+    EXPECT_LT(distance(y, exact), kOfSums);
     EXPECT_GT(distance(y, exact), kUnit / 16);
     EXPECT_EQ((x + 1).scalar_type(), at::kFloat);
     {
@@ -43,10 +44,10 @@ TEST(Autocast, GradientsAreFloatAndWeightsAreConvertedAnew) {
       const Autocast in_precision(Precision::kBfloat16);
       y = at::linear(x, w).to(at::kFloat);
     }
-    EXPECT_LT(distance(y, at::linear(x, w)), kUnit);
+    EXPECT_LT(distance(y, at::linear(x, w)), kOfSums);
     y.sum().backward();
     EXPECT_EQ(w.grad().scalar_type(), at::kFloat);
-    EXPECT_LT(distance(w.grad(), x.sum(0).expand({4, 8})), 2 * kUnit);
+    EXPECT_LT(distance(w.grad(), x.sum(0).expand({4, 8})), kOfSums);
     const at::NoGradGuard no_grad;
     w.grad().zero_();
     w.mul_(-3);

@@ -97,8 +97,8 @@ TEST(TrainingRun, InBfloat16EveryMethodLearnsWhatItLearnsInFloat) {
     reduced.finish();
     const auto& given = reduced.run->records();
     const auto& wanted = exact.run->records();
-    EXPECT_NEAR(given.front().loss / wanted.front().loss, 1, 0.003) << name;
-    EXPECT_NEAR(given.back().loss / wanted.back().loss, 1, 0.1) << name;
+    EXPECT_NEAR(given.front().loss / wanted.front().loss, 1, 0.02) << name;
+    EXPECT_NEAR(given.back().loss / wanted.back().loss, 1, 0.2) << name;
   }
 }
 
