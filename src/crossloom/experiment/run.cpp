@@ -68,10 +68,9 @@ struct Training {
   std::unique_ptr<TrainingRun> run;
 };
 
-/// The chip of `experiment`, with what `training` learned of it.
-ChipConfig chip_of(const Training& training, const Experiment& experiment) {
+/// The chip of `experiment` for `network`, the result of `training`, with what was learned of it.
+ChipConfig chip_of(const Training& training, const Network& network, const Experiment& experiment) {
   ChipConfig chip = experiment.chip;
-  const Network network = training.run->result();
   // Layers that a method has put beside the chip, and what its ONNX file makes of their inputs:
   // NAME.compensation.*
   std::set<std::string> beside;
@@ -137,7 +136,7 @@ Training train(const std::string& name,
   if (has_more_layers) write_onnx(folder.onnx(name), result);
   // Windows that are not those of the weights are known to this run alone.
   if (training.method->windows().empty()) {
-    ChipConfig chip = chip_of(training, experiment);
+    ChipConfig chip = chip_of(training, result, experiment);
     write_file(folder.chip(name), to_toml(chip));
   }
   return training;
@@ -145,8 +144,8 @@ Training train(const std::string& name,
 
 /// What `training` learned, as it is put on fresh chips.
 ChipPlan plan_of(const Training& training, const Experiment& experiment) {
-  const ChipConfig chip = chip_of(training, experiment);
   const Network network = training.run->result();
+  const ChipConfig chip = chip_of(training, network, experiment);
   ChipPlan plan{network,
                 chip.place(network),
                 chip.calibration,
