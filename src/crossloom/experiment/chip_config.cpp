@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "crossloom/core/join.h"
+#include "crossloom/crossbar/digit_choice.h"
 #include "crossloom/experiment/toml.h"
 
 namespace crossloom {
@@ -32,6 +33,7 @@ HardwareConfig make_hardware(const std::vector<Json>& layers_of_values) {
     assign_sections(values, [&](const VisitSection& visit) { config.for_each_section(visit); });
   }
   config.hardware.validate();
+  choose_digits(config.hardware);
   return config;
 }
 

@@ -9,14 +9,39 @@ namespace crossloom {
 
 using at::Tensor;
 
-/// Slices of whole numbers.
-struct Digits {
-  std::vector<std::int64_t> bits;  // of each slice, most significant first
-  std::int64_t largest;            // the whole number of the share 1
-  std::int64_t zero;               // the whole number of the share 0; 0: the size alone is cut
+/// How far the cells of one level of a slice are off, in units of the slice's span.
+struct LevelError {
+  double mean = 0;
+  double sigma = 0;
+};
 
-  /// Rounds each share to a whole number, halves to even, and cuts it: the digits as shares of
-  /// their largest, with the sign of the share when `zero` is 0.
+/// A cell, or pair, that holds digits 0 … 2^bits - 1 of a whole number, each worth `weight`.
+struct Slice {
+  std::int64_t bits;
+  std::int64_t weight;
+  std::vector<LevelError> errors;  // of each digit; empty: all alike
+
+  std::int64_t largest() const { return (std::int64_t{1} << bits) - 1; }
+};
+
+/// The largest whole number that the slices hold together.
+std::int64_t largest_number(const std::vector<Slice>& slices);
+
+/// The digits of every whole number as shares of the largest digit. Where several digits make the
+/// same number, those of the least expected squared error; of these, the largest in the first
+/// slice. Throws c10::Error when no digits make a number.
+///
+///   returns  [S, largest_number + 1]  float32
+Tensor digits_of_numbers(const std::vector<Slice>& slices);
+
+/// Shares, rounded to whole numbers that are cut into digits.
+struct Digits {
+  Tensor of_numbers;     // [S, N]  `digits_of_numbers`
+  std::int64_t largest;  // the whole number of the share 1, counted from `zero`
+  std::int64_t zero;     // the whole number of the share 0; 0: the size alone is cut
+
+  /// Rounds each share to a whole number, halves to even: its digits, with the sign of the share
+  /// when `zero` is 0.
   ///
   ///   share    [...]     -1 ... 1, float32
   ///   returns  [S, ...]

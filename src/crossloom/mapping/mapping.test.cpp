@@ -1,3 +1,4 @@
+#include <array>
 #include <cmath>
 
 #include <gtest/gtest.h>
@@ -278,17 +279,103 @@ TEST(WeightMapping, EmptyAndTooManySlicesAreRefused) {
   EXPECT_THROW(make_mapping({}, WeightScheme::kSignSplit, at::zeros({2})), c10::Error);
 }
 
+/// Slices of two bits that count so much, whose digits err as those of HfOx do.
+std::vector<Slice> slices_of(const std::vector<std::int64_t>& weights) {
+  std::vector<Slice> slices;
+  for (const std::int64_t weight : weights) {
+    slices.push_back({2, weight, {{0.01, 0.02}, {0, 0.10}, {0, 0.09}, {-0.01, 0.07}}});
+  }
+  return slices;
+}
+
 TEST(Digits, AreTheSameInTensorOperations) {
   const Tensor share = at::cat({2 * Rng(7).uniform({3000}) - 1, at::linspace(-1, 1, 511)});
-  for (const std::vector<std::int64_t>& bits :
-       {std::vector<std::int64_t>{2, 2, 2, 2}, {4}, {1, 3}, {8, 8}}) {
-    std::int64_t all = 0;
-    for (const std::int64_t width : bits) all += width;
-    const Digits sized = {bits, (std::int64_t{1} << all) - 1, 0};
-    const Digits offset = {bits, (std::int64_t{1} << (all - 1)) - 1, std::int64_t{1} << (all - 1)};
+  for (const std::vector<std::int64_t>& weights :
+       {std::vector<std::int64_t>{64, 16, 4, 1}, {1}, {4, 1}, {8, 4, 2, 1}, {3, 2, 1}}) {
+    const Tensor of_numbers = digits_of_numbers(slices_of(weights));
+    const std::int64_t largest = of_numbers.size(1) - 1;
+    const Digits sized = {of_numbers, largest, 0};
+    const Digits offset = {of_numbers, largest - (largest + 1) / 2, (largest + 1) / 2};
     EXPECT_TRUE(sized.of(share).equal(sized.by_tensors(share)));
     EXPECT_TRUE(offset.of(share).equal(offset.by_tensors(share)));
   }
+}
+
+TEST(Digits, OfAllThatMakeANumberErrLeast) {
+  const std::vector<std::int64_t> weights = {4, 3, 2, 1};
+  const std::vector<Slice> slices = slices_of(weights);
+  const Tensor shares = digits_of_numbers(slices);
+  ASSERT_EQ(shares.size(1), 31);
+  const auto square = [&](const std::array<std::int64_t, 4>& digits) {
+    double mean = 0;
+    double variance = 0;
+    for (std::size_t s = 0; s < 4; ++s) {
+      const LevelError error = slices[s].errors[static_cast<std::size_t>(digits[s])];
+      mean += static_cast<double>(3 * weights[s]) * error.mean;
+      variance += std::pow(static_cast<double>(3 * weights[s]) * error.sigma, 2);
+    }
+    return mean * mean + variance;
+  };
+  std::array<double, 31> least;
+  least.fill(1e9);
+  for (std::int64_t a = 0; a < 256; ++a) {
+    const std::array<std::int64_t, 4> digits = {a / 64, a / 16 % 4, a / 4 % 4, a % 4};
+    double& of_number = least.at(
+        static_cast<std::size_t>(4 * digits[0] + 3 * digits[1] + 2 * digits[2] + digits[3]));
+    of_number = std::min(of_number, square(digits));
+  }
+  for (std::int64_t number = 0; number < 31; ++number) {
+    std::array<std::int64_t, 4> digits;
+    std::int64_t sum = 0;
+    for (std::size_t s = 0; s < 4; ++s) {
+      digits[s] = std::llround(3 * shares[static_cast<std::int64_t>(s)][number].item<double>());
+      sum += weights[s] * digits[s];
+    }
+    EXPECT_EQ(sum, number);
+    EXPECT_NEAR(square(digits), least[static_cast<std::size_t>(number)], 1e-6) << number;
+  }
+}
+
+TEST(Digits, WithoutErrorsAreTheLargestInTheFirstSlices) {
+  const Tensor shares = digits_of_numbers({{2, 2, {}}, {2, 1, {}}});
+  const Tensor expected =
+      at::tensor({0, 0, 1, 1, 2, 2, 3, 3, 3, 3, 0, 1, 0, 1, 0, 1, 0, 1, 2, 3}).view({2, 10});
+  EXPECT_TRUE((3 * shares).round().to(at::kLong).equal(expected.to(at::kLong)));
+}
+
+TEST(WeightMapping, SlicesThatCountLessHoldTheNearestOfFewerLevels) {
+  MappingOptions options;
+  options.slice_bits = {2, 2, 2, 2};
+  options.slice_weights = {8, 4, 2, 1};
+  options.level_errors.assign(4, slices_of({1})[0].errors);
+  const Tensor w = 2 * Rng(3).uniform({1000}) - 1;
+  for (const WeightScheme scheme : {WeightScheme::kSignSplit,
+                                    WeightScheme::kSymmetric,
+                                    WeightScheme::kOffset,
+                                    WeightScheme::kSignMagnitude}) {
+    options.scheme = scheme;
+    const WeightMapping mapping(options, kRange, at::ones({}, at::kDouble));
+    // 45 steps in all; with an offset 22 on one side of the reference.
+    const double steps = scheme == WeightScheme::kOffset ? 22 : 45;
+    EXPECT_NEAR(mapping.weight_step().item<double>(), 1 / steps, 1e-9);
+    EXPECT_NEAR(mapping.significance()[0], 8.0 / 15, 1e-12);
+    const Tensor expected = (w * steps).round() / steps;
+    EXPECT_TRUE(mapping.to_weights(signed_g(mapping, w)).allclose(expected, 1e-5, 1e-5));
+  }
+}
+
+TEST(WeightMapping, SlicesThatLeaveLevelsOutAreRefused) {
+  MappingOptions options;
+  options.slice_bits = {2, 2};
+  for (const std::vector<std::int64_t>& weights :
+       {std::vector<std::int64_t>{5, 1}, {2, 2}, {4}, {4, 1, 1}}) {
+    options.slice_weights = weights;
+    EXPECT_THROW(options.validate(), ConfigError);
+  }
+  options.slice_weights = {4, 1};
+  EXPECT_NO_THROW(options.validate());
+  options.slice_bits = {};
+  EXPECT_THROW(options.validate(), ConfigError);
 }
 
 }  // namespace

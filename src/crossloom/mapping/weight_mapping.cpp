@@ -1,20 +1,39 @@
 #include "crossloom/mapping/weight_mapping.h"
 
+#include <algorithm>
 #include <numeric>
-
-#include "crossloom/mapping/digits.h"
 
 namespace crossloom {
 namespace {
 
 constexpr std::int64_t kMostBits = 16;  // of a weight; 24 are all that a float holds
 
-std::int64_t levels(std::int64_t bits) {
-  return (std::int64_t{1} << bits) - 1;
-}
-
 std::int64_t total_bits(const MappingOptions& options) {
   return std::accumulate(options.slice_bits.begin(), options.slice_bits.end(), std::int64_t{0});
+}
+
+/// With the smallest slices first, each step is at most one more than the slices before it hold.
+void require_all_levels(const MappingOptions& options) {
+  const std::vector<std::int64_t>& weights = options.slice_weights;
+  if (weights.empty()) return;
+  if (weights.size() != options.slice_bits.size()) {
+    throw ConfigError("mapping.slice_weights has " + std::to_string(weights.size()) +
+                      " numbers for " + std::to_string(options.slice_bits.size()) +
+                      " slices (each slice counts for something); give as many as slice_bits has");
+  }
+  std::vector<Slice> sorted = options.slices();
+  std::sort(sorted.begin(), sorted.end(), [](const Slice& a, const Slice& b) {
+    return a.weight < b.weight;
+  });
+  std::int64_t held = 0;
+  for (const Slice& slice : sorted) {
+    if (slice.weight > held + 1) {
+      throw ConfigError("mapping.slice_weights cannot make the level " + std::to_string(held + 1) +
+                        " (smaller slices end at " + std::to_string(held) +
+                        "); give a smaller weight than " + std::to_string(slice.weight));
+    }
+    held += slice.weight * slice.largest();
+  }
 }
 
 /// `per_column`, [] or [C], against a tensor [C, ...] of `dim` dimensions.
@@ -33,6 +52,13 @@ void MappingOptions::describe(ParamList& params) {
              {1, 8},
              "bit",
              "bits of each cell of a weight, most significant first; [] = one cell, any value");
+  params.add(
+      "slice_weights",
+      slice_weights,
+      {1, 65535},
+      "1",
+      "what a step of each slice counts, such as [8, 4, 2, 1]; where cells of several levels "
+      "make the same weight, those that err least a day later; [] = places of a number");
   params.add_choice<ScalePer>("scale",
                               scale,
                               {{"tensor", ScalePer::kTensor}, {"column", ScalePer::kColumn}},
@@ -60,6 +86,7 @@ void MappingOptions::validate() const {
                       " bits (weights are rounded to " + std::to_string(kMostBits) +
                       " at most); give fewer or smaller slices");
   }
+  require_all_levels(*this);
   if (scheme == WeightScheme::kOffset && total_bits(*this) == 1) {
     throw ConfigError(
         "mapping.scheme = offset with one bit (it must hold the sign and the size); "
@@ -69,6 +96,19 @@ void MappingOptions::validate() const {
 
 std::int64_t MappingOptions::num_slices() const {
   return slice_bits.empty() ? 1 : static_cast<std::int64_t>(slice_bits.size());
+}
+
+std::vector<Slice> MappingOptions::slices() const {
+  std::vector<Slice> slices;
+  std::int64_t below = total_bits(*this);
+  for (std::size_t s = 0; s < slice_bits.size(); ++s) {
+    below -= slice_bits[s];
+    const std::int64_t place = std::int64_t{1} << below;
+    slices.push_back({slice_bits[s],
+                      slice_weights.empty() ? place : slice_weights[s],
+                      level_errors.empty() ? std::vector<LevelError>{} : level_errors.at(s)});
+  }
+  return slices;
 }
 
 WeightFootprint MappingOptions::footprint() const {
@@ -86,20 +126,23 @@ WeightMapping::WeightMapping(const MappingOptions& options,
   TORCH_CHECK(w_max.dim() <= 1, "one largest weight, or one per column, not ", w_max.sizes());
   TORCH_CHECK(w_max.gt(0).all().item<bool>(), "the largest weight of a mapping is above zero");
   if (w_max_.dim() == 1) w_max_ = w_max_.to(at::kFloat);
-  if (options.slice_bits.empty()) significance_ = {1};
-  const std::int64_t bits_in_all = total_bits(options);
-  const auto all_levels = static_cast<double>(levels(bits_in_all));
-  std::int64_t below = bits_in_all;
-  for (const std::int64_t bits : options.slice_bits) {
-    below -= bits;
-    const std::int64_t largest = levels(bits) << below;
-    significance_.push_back(static_cast<double>(largest) / all_levels);
+  const bool is_offset = scheme() == WeightScheme::kOffset;
+  double middle = 0.5;
+  if (options.slice_bits.empty()) {
+    significance_ = {1};
+  } else {
+    const std::vector<Slice> slices = options.slices();
+    const std::int64_t largest = largest_number(slices);
+    const std::int64_t zero = is_offset ? (largest + 1) / 2 : 0;
+    digits_ = Digits{digits_of_numbers(slices), largest - zero, zero};
+    middle = static_cast<double>(zero) / static_cast<double>(largest);
+    for (const Slice& slice : slices) {
+      significance_.push_back(static_cast<double>(slice.weight * slice.largest()) /
+                              static_cast<double>(largest));
+    }
   }
   if (scheme() == WeightScheme::kSignMagnitude) span_ = range.g_max;
-  if (scheme() == WeightScheme::kOffset) {
-    const double middle =
-        bits_in_all == 0 ? 0.5
-                         : static_cast<double>(std::int64_t{1} << (bits_in_all - 1)) / all_levels;
+  if (is_offset) {
     reference_ = range.g_min + middle * span_;
     span_ *= 1 - middle;
   }
@@ -112,20 +155,16 @@ WeightMapping WeightMapping::of_outputs(std::int64_t first, std::int64_t count) 
 }
 
 Tensor WeightMapping::weight_step() const {
-  if (options_.slice_bits.empty()) return at::zeros_like(w_max_);
-  const std::int64_t bits = total_bits(options_) - (scheme() == WeightScheme::kOffset ? 1 : 0);
-  return w_max_ / static_cast<double>(levels(bits));
+  if (!digits_) return at::zeros_like(w_max_);
+  return w_max_ / static_cast<double>(digits_->largest);
 }
 
 /// What each slice holds as a share of the span: -1 ... 1; with an offset column of the window: 0
 /// ... 1. [C, ...] -> [S, C, ...].
 Tensor WeightMapping::shares(const Tensor& w) const {
   const Tensor share = (w / over_columns(w_max_, w.dim())).clamp_(-1, 1);
-  const bool is_offset = scheme() == WeightScheme::kOffset;
-  if (options_.slice_bits.empty()) return (is_offset ? 0.5 * (1 + share) : share).unsqueeze(0);
-  const std::int64_t bits = total_bits(options_) - (is_offset ? 1 : 0);
-  return Digits{options_.slice_bits, levels(bits), is_offset ? std::int64_t{1} << bits : 0}.of(
-      share.to(at::kFloat));
+  if (digits_) return digits_->of(share.to(at::kFloat));
+  return (scheme() == WeightScheme::kOffset ? 0.5 * (1 + share) : share).unsqueeze(0);
 }
 
 Tensor WeightMapping::to_conductances(const Tensor& w) const {
@@ -163,7 +202,7 @@ Tensor WeightMapping::on_lines(const Tensor& share,
 Tensor WeightMapping::to_switches(const Tensor& w) const {
   const Tensor share = shares(w);
   // Without slices a weight nearer to zero than to the smallest conductance is zero.
-  const double smallest = options_.slice_bits.empty() ? 0.5 * range_.g_min / range_.g_max : 0;
+  const double smallest = digits_ ? 0 : 0.5 * range_.g_min / range_.g_max;
   return (share.sign() * (share.abs() > smallest)).to(at::kChar);
 }
 

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include <ATen/ATen.h>
 
 #include "crossloom/core/params.h"
 #include "crossloom/device/device_model.h"
+#include "crossloom/mapping/digits.h"
 #include "crossloom/mapping/geometry.h"
 
 namespace crossloom {
@@ -29,16 +31,24 @@ enum class WeightScheme { kSignSplit, kSymmetric, kOffset, kSignMagnitude };
 
 /// How weights are put into cells: the parameters of a `WeightMapping`.
 struct MappingOptions {
-  std::vector<std::int64_t> slice_bits;  // most significant first; empty: one slice, not quantised
+  std::vector<std::int64_t> slice_bits;     // of each slice; empty: one slice, not quantised
+  std::vector<std::int64_t> slice_weights;  // of a step of each slice; empty: places of a number
+  // [S][2^bits] of the cells that are used (`choose_digits`), for slices whose weights leave a
+  // choice.
+  std::vector<std::vector<LevelError>> level_errors;
   ScalePer scale = ScalePer::kTensor;
   WeightScheme scheme = WeightScheme::kSignSplit;
 
   void describe(ParamList& params);
 
-  /// Throws `ConfigError` when the slices hold more bits than a weight has.
+  /// Throws `ConfigError` when the slices hold more bits than a weight has, or cannot make all of
+  /// its levels.
   void validate() const;
 
   std::int64_t num_slices() const;
+
+  /// The slices of a weight; none where it is not quantised.
+  std::vector<Slice> slices() const;
 
   /// What each weight takes of a crossbar.
   WeightFootprint footprint() const;
@@ -53,14 +63,18 @@ struct MappingOptions {
 /// the span being the largest of signed_s: that of the window, a half of it (offset), or g_max
 /// (sign-magnitude, where the smallest weights that are not zero are g_min / g_max of the largest).
 ///
-/// Without slices signed_s is proportional to the weight. With slices of b_s bits, n in all,
-/// |w| / w_max is rounded to a whole number of n bits, whose digit d_s, b_s bits long, stands in
-/// slice s as the share d_s / (2^b_s - 1) of the span:
+/// Without slices signed_s is proportional to the weight. With slices of b_s bits, a step of which
+/// counts v_s, |w| / w_max is rounded to a whole number sum_s v_s d_s of N = sum_s v_s (2^b_s - 1)
+/// at most, whose digit d_s stands in slice s as the share d_s / (2^b_s - 1) of the span:
 ///
-///   significance_s = 2^(bits below s) (2^b_s - 1) / (2^n - 1),   which add up to one.
+///   significance_s = v_s (2^b_s - 1) / N,   which add up to one.
 ///
-/// With an offset column the n bits hold w as well as its sign: the whole number nearest to
-/// w / w_max (2^(n-1) - 1), plus 2^(n-1), which is the level of the reference.
+/// The v_s are the places of a number, 2^(bits below s), or `MappingOptions::slice_weights`.
+/// Smaller ones give fewer levels but a choice between digits that make the same one; those with
+/// the least expected squared error are taken.
+///
+/// With an offset column the number holds w as well as its sign: that nearest to
+/// w / w_max (N - z), plus z = (N + 1) / 2, which is the level of the reference.
 /// Weights beyond +-w_max are clipped.
 class WeightMapping {
  public:
@@ -120,6 +134,7 @@ class WeightMapping {
   double span_;           // [S]
   double reference_ = 0;  // [S]
   std::vector<double> significance_;
+  std::optional<Digits> digits_;  // only with slices
 };
 
 }  // namespace crossloom
