@@ -1,5 +1,7 @@
 #include "crossloom/crossbar/column_sums.h"
 
+#include "crossloom/core/processor.h"
+
 namespace crossloom {
 namespace {
 
@@ -9,15 +11,9 @@ ProductGeometry one_output_per_group(ProductGeometry geometry) {
   return geometry;
 }
 
-/// LibTorch multiplies bfloat16 by oneDNN, at twice the speed of float where the processor has
-/// instructions for it and slower elsewhere.
 bool reduced_products_are_faster(const ProductGeometry& geometry) {
-#if defined(__x86_64__)
   return geometry.kind == ProductGeometry::Kind::kLinear && at::hasMKLDNN() &&
-         __builtin_cpu_supports("avx512bf16") != 0;
-#else
-  return false;
-#endif
+         multiplies_bfloat16();
 }
 
 /// Products of fewer multiplications LibTorch computes by loops of its own, which also add up in

@@ -2,15 +2,20 @@
 
 #include <ATen/autocast_mode.h>
 
+#include "crossloom/core/processor.h"
+
 namespace crossloom {
 
 void describe_precision(ParamList& params, Precision& precision, const std::string& passes) {
   params.add_choice<Precision>(
       "precision",
       precision,
-      {{"float32", Precision::kFloat32}, {"bfloat16", Precision::kBfloat16}},
+      {{"float32", Precision::kFloat32},
+       {"bfloat16", Precision::kBfloat16},
+       {"fastest", multiplies_bfloat16() ? Precision::kBfloat16 : Precision::kFloat32}},
       "number format in which " + passes +
-          " multiply and convolve; bfloat16 has three digits and is faster on processors with AMX");
+          " multiply and convolve; bfloat16 has three digits; fastest: bfloat16 where the "
+          "processor multiplies it (elsewhere it takes many times as long), or float32");
 }
 
 Autocast::Autocast(Precision precision) : was_enabled_(at::autocast::is_cpu_enabled()) {

@@ -11,14 +11,14 @@ using at::Tensor;
 /// Number format in which LibTorch multiplies matrices and convolves.
 enum class Precision { kFloat32, kBfloat16 };
 
-/// Declares `precision` for the passes that `passes` names.
+/// Declares `precision` for the passes that `passes` names. "fastest" becomes one of the two as it
+/// is assigned, so that a run records what it computed in.
 void describe_precision(ParamList& params, Precision& precision, const std::string& passes);
 
 /// While it lives, matrices are multiplied and images convolved in `precision` on this thread, and
 /// what is computed from the results keeps their format until it meets a float (PyTorch's
 /// torch.autocast). Gradients of weights come out in the format of the weights. Three
-/// significant digits are left; processors with AMX compute with them at several times the speed,
-/// those without AVX-512 at a fraction.
+/// significant digits are left; what that costs or brings is said at `multiplies_bfloat16`.
 class Autocast {
  public:
   explicit Autocast(Precision precision);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "crossloom/core/processor.h"
 #include "crossloom/core/random.h"
 
 namespace crossloom {
@@ -33,6 +34,15 @@ TEST(Autocast, ProductsKeepThreeDigitsAndAllElseIsFloat) {
     EXPECT_EQ(at::conv2d(x, w).scalar_type(), at::kBFloat16);
   }
   EXPECT_TRUE(at::conv2d(x, w).equal(exact));
+}
+
+TEST(Precision, FastestIsRecordedAsWhatItIs) {
+  Precision precision = Precision::kFloat32;
+  ParamList params;
+  describe_precision(params, precision, "passes");
+  params.assign({{"precision", "fastest"}});
+  EXPECT_EQ(params.values()["precision"], multiplies_bfloat16() ? "bfloat16" : "float32");
+  EXPECT_EQ(precision == Precision::kBfloat16, multiplies_bfloat16());
 }
 
 TEST(Autocast, GradientsAreFloatAndWeightsAreConvertedAnew) {
