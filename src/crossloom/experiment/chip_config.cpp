@@ -33,8 +33,14 @@ HardwareConfig make_hardware(const std::vector<Json>& layers_of_values) {
     assign_sections(values, [&](const VisitSection& visit) { config.for_each_section(visit); });
   }
   config.hardware.validate();
-  choose_digits(config.hardware);
   return config;
+}
+
+/// What products are put on.
+Hardware hardware_to_use(const std::vector<Json>& layers_of_values) {
+  Hardware hardware = make_hardware(layers_of_values).hardware;
+  choose_digits(hardware);
+  return hardware;
 }
 
 /// The place of `values` among those seen before, `seen`, to which it is added.
@@ -209,7 +215,7 @@ std::vector<Placement> ChipConfig::place(const Network& network) const {
     placement.is_analog = is_analog[i];
     placement.kind = number_of(layers_of_values[i], kinds);
     if (placement.kind == hardware_of_kind.size()) {
-      hardware_of_kind.push_back(make_hardware(kinds.back()).hardware);
+      hardware_of_kind.push_back(hardware_to_use(kinds.back()));
     }
     placement.hardware = hardware_of_kind[placement.kind];
     placement.w_max = largest_weight(network.products()[i], placement.hardware.mapping.scale);
@@ -231,7 +237,7 @@ std::vector<ComputedPlacement> ChipConfig::place_computed(const Network& network
       const std::vector<std::size_t> fits = matching_computed(network, item.key());
       if (std::count(fits.begin(), fits.end(), node) > 0) values.push_back(item.value());
     }
-    placements.push_back({node, make_hardware(values).hardware});
+    placements.push_back({node, hardware_to_use(values)});
   }
   return placements;
 }

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "crossloom/core/vector_code.h"
 
@@ -19,42 +20,21 @@ void round(
   }
 }
 
+void recode(const std::int32_t* codes, std::int64_t n, std::int32_t* number) {
+  for (std::int64_t i = 0; i < n; ++i) number[i] = codes[number[i]];
+}
+
 CROSSLOOM_VECTOR
-void look_up(const std::int32_t* number, std::int64_t n, const float* digit, float* out) {
-  for (std::int64_t i = 0; i < n; ++i) out[i] = digit[number[i]];
+void cut(
+    const std::int32_t* code, std::int64_t n, std::int32_t below, std::int32_t top, float* out) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    out[i] = static_cast<float>(code[i] >> below & top) / static_cast<float>(top);
+  }
 }
 
 CROSSLOOM_VECTOR
 void sign(const float* share, std::int64_t n, float* out) {
   for (std::int64_t i = 0; i < n; ++i) out[i] = share[i] < 0 ? -out[i] : out[i];
-}
-
-/// One way to fill the slices: the number that it makes, its digits and their error.
-struct Filling {
-  std::int64_t number = 0;
-  std::vector<std::int64_t> digits;
-  double mean = 0;      // of the number
-  double variance = 0;  // the same
-  double square() const { return mean * mean + variance; }
-};
-
-/// Goes over all fillings, the largest digits of the first slices first.
-template <class Use>
-void for_each_filling(const std::vector<Slice>& slices, const Filling& begun, const Use& use) {
-  if (begun.digits.size() == slices.size()) return use(begun);
-  const Slice& slice = slices[begun.digits.size()];
-  for (std::int64_t digit = slice.largest(); digit >= 0; --digit) {
-    Filling filling = begun;
-    filling.number += slice.weight * digit;
-    filling.digits.push_back(digit);
-    if (!slice.errors.empty()) {
-      const LevelError& error = slice.errors.at(static_cast<std::size_t>(digit));
-      const auto span = static_cast<double>(slice.weight * slice.largest());
-      filling.mean += span * error.mean;
-      filling.variance += span * span * error.sigma * error.sigma;
-    }
-    for_each_filling(slices, filling, use);
-  }
 }
 
 }  // namespace
@@ -65,41 +45,58 @@ std::int64_t largest_number(const std::vector<Slice>& slices) {
   return sum;
 }
 
-Tensor digits_of_numbers(const std::vector<Slice>& slices) {
-  const std::int64_t numbers = largest_number(slices) + 1;
-  Tensor digits = at::empty({static_cast<std::int64_t>(slices.size()), numbers}, at::kFloat);
-  std::vector<double> least(static_cast<std::size_t>(numbers),
+Tensor codes_of_numbers(const std::vector<Slice>& slices) {
+  std::int64_t bits = 0;
+  for (const Slice& slice : slices) bits += slice.bits;
+  std::vector<double> least(static_cast<std::size_t>(largest_number(slices)) + 1,
                             std::numeric_limits<double>::infinity());
-  for_each_filling(slices, {}, [&](const Filling& filling) {
-    double& of_number = least[static_cast<std::size_t>(filling.number)];
-    if (filling.square() >= of_number * (1 - 1e-9)) return;  // less by rounding is not less
-    of_number = filling.square();
-    for (std::size_t s = 0; s < slices.size(); ++s) {
-      digits.data_ptr<float>()[static_cast<std::int64_t>(s) * numbers + filling.number] =
-          static_cast<float>(filling.digits[s]) / static_cast<float>(slices[s].largest());
+  std::vector<std::int32_t> codes(least.size());
+  for (std::int64_t code = (std::int64_t{1} << bits) - 1; code >= 0; --code) {
+    std::int64_t number = 0;
+    double mean = 0;
+    double variance = 0;
+    std::int64_t below = bits;
+    for (const Slice& slice : slices) {
+      below -= slice.bits;
+      const std::int64_t digit = code >> below & slice.largest();
+      number += slice.weight * digit;
+      if (slice.errors.empty()) continue;
+      const LevelError& error = slice.errors.at(static_cast<std::size_t>(digit));
+      const auto span = static_cast<double>(slice.weight * slice.largest());
+      mean += span * error.mean;
+      variance += span * span * error.sigma * error.sigma;
     }
-  });
+    const double square = mean * mean + variance;
+    const auto place = static_cast<std::size_t>(number);
+    if (square >= least[place] * (1 - 1e-9)) continue;  // less by rounding is not less
+    least[place] = square;
+    codes[place] = static_cast<std::int32_t>(code);
+  }
   for (const double square : least) {
     TORCH_CHECK(std::isfinite(square), "slices that cannot make every whole number");
   }
-  return digits;
+  return at::tensor(codes, at::kInt);
 }
 
 Tensor Digits::of(const Tensor& share) const {
   if (!share.is_cpu()) return by_tensors(share);
   const Tensor whole = share.contiguous();
   std::vector<std::int64_t> sizes = share.sizes().vec();
-  sizes.insert(sizes.begin(), of_numbers.size(0));
+  sizes.insert(sizes.begin(), static_cast<std::int64_t>(bits.size()));
   Tensor digits = at::empty(sizes, at::kFloat);
-  std::int32_t number[kRun];
+  std::int32_t code[kRun];
   for (std::int64_t begin = 0; begin < whole.numel(); begin += kRun) {
     const std::int64_t n = std::min(kRun, whole.numel() - begin);
     const float* in = whole.data_ptr<float>() + begin;
     float* out = digits.data_ptr<float>() + begin;
-    round(in, n, static_cast<double>(largest), static_cast<std::int32_t>(zero), number);
-    for (std::int64_t s = 0; s < of_numbers.size(0); ++s, out += whole.numel()) {
-      look_up(number, n, of_numbers.data_ptr<float>() + s * of_numbers.size(1), out);
+    round(in, n, static_cast<double>(largest), static_cast<std::int32_t>(zero), code);
+    if (codes.defined()) recode(codes.data_ptr<std::int32_t>(), n, code);
+    auto below = static_cast<std::int32_t>(std::accumulate(bits.begin(), bits.end(), 0L));
+    for (const std::int64_t width : bits) {
+      below -= static_cast<std::int32_t>(width);
+      cut(code, n, below, (1 << width) - 1, out);
       if (zero == 0) sign(in, n, out);
+      out += whole.numel();
     }
   }
   return digits;
@@ -107,12 +104,18 @@ Tensor Digits::of(const Tensor& share) const {
 
 Tensor Digits::by_tensors(const Tensor& share) const {
   const Tensor size = zero == 0 ? share.abs() : share;
-  const Tensor number =
-      (size.to(at::kDouble) * static_cast<double>(largest)).round().to(at::kLong) + zero;
-  const Tensor digits = of_numbers.to(share.device())
-                            .index_select(1, number.flatten())
-                            .unflatten(1, share.dim() == 0 ? at::IntArrayRef{1} : share.sizes());
-  return zero == 0 ? digits * share.sign() : digits;
+  Tensor code = (size.to(at::kDouble) * static_cast<double>(largest)).round().to(at::kLong) + zero;
+  if (codes.defined()) code = codes.to(code.device()).to(at::kLong).index({code});
+  const Tensor sign = zero == 0 ? share.sign() : at::ones_like(share);
+  std::int64_t below = std::accumulate(bits.begin(), bits.end(), std::int64_t{0});
+  std::vector<Tensor> slices;
+  for (const std::int64_t width : bits) {
+    below -= width;
+    const std::int64_t top = (std::int64_t{1} << width) - 1;
+    const Tensor digit = code.bitwise_right_shift(below).bitwise_and(top);
+    slices.push_back(digit.to(at::kFloat) / static_cast<double>(top) * sign);
+  }
+  return at::stack(slices);
 }
 
 }  // namespace crossloom

@@ -15,7 +15,7 @@ struct LevelError {
   double sigma = 0;
 };
 
-/// A cell, or pair, that holds digits 0 … 2^bits - 1 of a whole number, each worth `weight`.
+/// A cell, or pair, that holds a digit 0 … 2^bits - 1 of a whole number, each step worth `weight`.
 struct Slice {
   std::int64_t bits;
   std::int64_t weight;
@@ -27,21 +27,22 @@ struct Slice {
 /// The largest whole number that the slices hold together.
 std::int64_t largest_number(const std::vector<Slice>& slices);
 
-/// The digits of every whole number as shares of the largest digit. Where several digits make the
-/// same number, those of the least expected squared error; of these, the largest in the first
-/// slice. Throws c10::Error when no digits make a number.
+/// The digits of every whole number, as bits one behind the other. Where several make the same
+/// number, those of the least expected squared error; of these, the largest in the first slice.
+/// Throws c10::Error when none make a number.
 ///
-///   returns  [S, largest_number + 1]  float32
-Tensor digits_of_numbers(const std::vector<Slice>& slices);
+///   returns  [largest_number + 1]  int32
+Tensor codes_of_numbers(const std::vector<Slice>& slices);
 
-/// Shares, rounded to whole numbers that are cut into digits.
+/// Slices of whole numbers.
 struct Digits {
-  Tensor of_numbers;     // [S, N]  `digits_of_numbers`
-  std::int64_t largest;  // the whole number of the share 1, counted from `zero`
-  std::int64_t zero;     // the whole number of the share 0; 0: the size alone is cut
+  std::vector<std::int64_t> bits;  // of each slice, most significant first
+  std::int64_t largest;            // the whole number of the share 1
+  std::int64_t zero;               // the whole number of the share 0; 0: the size alone is cut
+  Tensor codes;  // `codes_of_numbers`; undefined: slices are places, a number is its own code
 
-  /// Rounds each share to a whole number, halves to even: its digits, with the sign of the share
-  /// when `zero` is 0.
+  /// Rounds each share to a whole number, halves to even, and cuts it: the digits as shares of
+  /// their largest, with the sign of the share when `zero` is 0.
   ///
   ///   share    [...]     -1 ... 1, float32
   ///   returns  [S, ...]

@@ -290,22 +290,39 @@ std::vector<Slice> slices_of(const std::vector<std::int64_t>& weights) {
 
 TEST(Digits, AreTheSameInTensorOperations) {
   const Tensor share = at::cat({2 * Rng(7).uniform({3000}) - 1, at::linspace(-1, 1, 511)});
+  for (const std::vector<std::int64_t>& bits :
+       {std::vector<std::int64_t>{2, 2, 2, 2}, {4}, {1, 3}, {8, 8}}) {
+    std::int64_t all = 0;
+    for (const std::int64_t width : bits) all += width;
+    const Digits sized = {bits, (std::int64_t{1} << all) - 1, 0, {}};
+    const Digits offset = {
+        bits, (std::int64_t{1} << (all - 1)) - 1, std::int64_t{1} << (all - 1), {}};
+    EXPECT_TRUE(sized.of(share).equal(sized.by_tensors(share)));
+    EXPECT_TRUE(offset.of(share).equal(offset.by_tensors(share)));
+  }
   for (const std::vector<std::int64_t>& weights :
        {std::vector<std::int64_t>{64, 16, 4, 1}, {1}, {4, 1}, {8, 4, 2, 1}, {3, 2, 1}}) {
-    const Tensor of_numbers = digits_of_numbers(slices_of(weights));
-    const std::int64_t largest = of_numbers.size(1) - 1;
-    const Digits sized = {of_numbers, largest, 0};
-    const Digits offset = {of_numbers, largest - (largest + 1) / 2, (largest + 1) / 2};
+    const std::vector<Slice> slices = slices_of(weights);
+    const std::vector<std::int64_t> bits(weights.size(), 2);
+    const std::int64_t largest = largest_number(slices);
+    const std::int64_t zero = (largest + 1) / 2;
+    const Digits sized = {bits, largest, 0, codes_of_numbers(slices)};
+    const Digits offset = {bits, largest - zero, zero, codes_of_numbers(slices)};
     EXPECT_TRUE(sized.of(share).equal(sized.by_tensors(share)));
     EXPECT_TRUE(offset.of(share).equal(offset.by_tensors(share)));
   }
 }
 
+TEST(Digits, OfPlacesAreTheNumberItself) {
+  const Tensor codes = codes_of_numbers(slices_of({64, 16, 4, 1}));
+  EXPECT_TRUE(codes.equal(at::arange(256, at::kInt)));
+}
+
 TEST(Digits, OfAllThatMakeANumberErrLeast) {
   const std::vector<std::int64_t> weights = {4, 3, 2, 1};
   const std::vector<Slice> slices = slices_of(weights);
-  const Tensor shares = digits_of_numbers(slices);
-  ASSERT_EQ(shares.size(1), 31);
+  const Tensor codes = codes_of_numbers(slices);
+  ASSERT_EQ(codes.size(0), 31);
   const auto square = [&](const std::array<std::int64_t, 4>& digits) {
     double mean = 0;
     double variance = 0;
@@ -328,7 +345,7 @@ TEST(Digits, OfAllThatMakeANumberErrLeast) {
     std::array<std::int64_t, 4> digits;
     std::int64_t sum = 0;
     for (std::size_t s = 0; s < 4; ++s) {
-      digits[s] = std::llround(3 * shares[static_cast<std::int64_t>(s)][number].item<double>());
+      digits[s] = codes[number].item<std::int64_t>() >> (6 - 2 * s) & 3;
       sum += weights[s] * digits[s];
     }
     EXPECT_EQ(sum, number);
@@ -337,10 +354,12 @@ TEST(Digits, OfAllThatMakeANumberErrLeast) {
 }
 
 TEST(Digits, WithoutErrorsAreTheLargestInTheFirstSlices) {
-  const Tensor shares = digits_of_numbers({{2, 2, {}}, {2, 1, {}}});
+  const Tensor codes = codes_of_numbers({{2, 2, {}}, {2, 1, {}}});
   const Tensor expected =
       at::tensor({0, 0, 1, 1, 2, 2, 3, 3, 3, 3, 0, 1, 0, 1, 0, 1, 0, 1, 2, 3}).view({2, 10});
-  EXPECT_TRUE((3 * shares).round().to(at::kLong).equal(expected.to(at::kLong)));
+  EXPECT_TRUE(at::stack({codes.bitwise_right_shift(2), codes.bitwise_and(3)})
+                  .to(at::kLong)
+                  .equal(expected.to(at::kLong)));
 }
 
 TEST(WeightMapping, SlicesThatCountLessHoldTheNearestOfFewerLevels) {

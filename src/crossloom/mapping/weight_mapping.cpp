@@ -134,7 +134,8 @@ WeightMapping::WeightMapping(const MappingOptions& options,
     const std::vector<Slice> slices = options.slices();
     const std::int64_t largest = largest_number(slices);
     const std::int64_t zero = is_offset ? (largest + 1) / 2 : 0;
-    digits_ = Digits{digits_of_numbers(slices), largest - zero, zero};
+    digits_ = Digits{options.slice_bits, largest - zero, zero, {}};
+    if (!options.slice_weights.empty()) digits_->codes = codes_of_numbers(slices);
     middle = static_cast<double>(zero) / static_cast<double>(largest);
     for (const Slice& slice : slices) {
       significance_.push_back(static_cast<double>(slice.weight * slice.largest()) /
