@@ -157,7 +157,8 @@ class VariationTest::Chips {
   /// The images from `first` on, as many as are computed at once.
   Tensor prepared(const Tensor& images, std::int64_t first) const {
     const Tensor x = network_.prepare(images.slice(0, first, first + kBatch));
-    return precision_ == Precision::kBfloat16 ? channels_last(x) : x;
+    // As `max_pool_of_sums` gathers them best.
+    return precision_ == Precision::kBfloat16 || front_.pool ? channels_last(x) : x;
   }
 
   std::vector<Tensor> errors_of(std::uint64_t number) const {

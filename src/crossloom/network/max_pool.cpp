@@ -1,15 +1,11 @@
 #include "crossloom/network/max_pool.h"
 
-#include <limits>
-
 #include <ATen/Parallel.h>
 
 #include "crossloom/core/vector_code.h"
 
 namespace crossloom {
 namespace {
-
-constexpr float kLowest = -std::numeric_limits<float>::infinity();
 
 /// The windows of one image of one channel.
 struct Plane {
@@ -37,15 +33,12 @@ inline float larger(float a, float b) {
   return a != a ? a : m;
 }
 
-/// y[j] = max(floor, x[j stride], x[j stride + dilation], …), n values.
+/// y[j] = max(x[j stride], x[j stride + dilation], …), n values.
 template <std::int64_t constant_stride>
-inline void pool_line(
-    const float* x, const PoolWindow& window, std::int64_t n, float floor, float* y) {
+inline void pool_line(const float* x, const PoolWindow& window, std::int64_t n, float* y) {
   const std::int64_t stride = constant_stride > 0 ? constant_stride : window.stride[1];
   const float* const second = x + (window.kernel[1] > 1 ? window.dilation[1] : 0);
-  for (std::int64_t j = 0; j < n; ++j) {
-    y[j] = larger(larger(x[j * stride], second[j * stride]), floor);
-  }
+  for (std::int64_t j = 0; j < n; ++j) y[j] = larger(x[j * stride], second[j * stride]);
   for (std::int64_t k = 2; k < window.kernel[1]; ++k) {
     const float* const other = x + k * window.dilation[1];
     for (std::int64_t j = 0; j < n; ++j) y[j] = larger(y[j], other[j * stride]);
@@ -54,7 +47,7 @@ inline void pool_line(
 
 /// Rows first, into `lines` [rows, width], then columns.
 CROSSLOOM_VECTOR
-void pool_plane(const Plane& plane, const float* x, float floor, float* lines, float* y) {
+void pool_plane(const Plane& plane, const float* x, float* lines, float* y) {
   const PoolWindow& window = plane.window;
   const std::int64_t width = plane.width;
   for (std::int64_t i = 0; i < plane.rows; ++i) {
@@ -76,13 +69,13 @@ void pool_plane(const Plane& plane, const float* x, float floor, float* lines, f
     const float* const line = lines + i * width;
     switch (window.stride[1]) {
       case 1:
-        pool_line<1>(line, window, n, floor, y + i * n);
+        pool_line<1>(line, window, n, y + i * n);
         break;
       case 2:
-        pool_line<2>(line, window, n, floor, y + i * n);
+        pool_line<2>(line, window, n, y + i * n);
         break;
       default:
-        pool_line<0>(line, window, n, floor, y + i * n);
+        pool_line<0>(line, window, n, y + i * n);
     }
   }
 }
@@ -106,9 +99,45 @@ void pool_pixels(const Plane& plane, const float* x, std::int64_t channels, floa
   }
 }
 
+/// What the windows of one image hold, place by place of the window and within it as `max_pool`
+/// puts its results, the channels of a pixel side by side.
+struct WindowPlaces {
+  const Plane& plane;
+  std::int64_t channels;
+  std::array<std::int64_t, 3> strides;  // of a channel, a row and a column of the image
+
+  std::int64_t num_places() const { return plane.window.kernel[0] * plane.window.kernel[1]; }
+  std::int64_t place_size() const { return plane.out_size() * channels; }
+
+  void gather(const float* image, float* y) const {
+    const PoolWindow& window = plane.window;
+    for (std::int64_t k = 0; k < num_places(); ++k) {
+      const std::int64_t row = k / window.kernel[1] * window.dilation[0];
+      const std::int64_t col = k % window.kernel[1] * window.dilation[1];
+      for (std::int64_t i = 0; i < plane.rows; ++i) {
+        const float* x = image + (row + i * window.stride[0]) * strides[1] + col * strides[2];
+        for (std::int64_t j = 0; j < plane.cols; ++j, x += window.stride[1] * strides[2]) {
+          for (std::int64_t c = 0; c < channels; ++c) *y++ = x[c * strides[0]];
+        }
+      }
+    }
+  }
+};
+
+/// y = max(0, a[k] + factor b[k]) over the places k of the windows, `size` values each.
 CROSSLOOM_VECTOR
-void add_planes(const float* a, const float* b, float factor, std::int64_t n, float* sum) {
-  for (std::int64_t i = 0; i < n; ++i) sum[i] = a[i] + factor * b[i];
+void pool_sums(const float* a,
+               const float* b,
+               float factor,
+               std::int64_t num_places,
+               std::int64_t size,
+               float* y) {
+  for (std::int64_t i = 0; i < size; ++i) y[i] = larger(a[i] + factor * b[i], 0);
+  for (std::int64_t k = 1; k < num_places; ++k) {
+    const float* const a_k = a + k * size;
+    const float* const b_k = b + k * size;
+    for (std::int64_t i = 0; i < size; ++i) y[i] = larger(y[i], a_k[i] + factor * b_k[i]);
+  }
 }
 
 Tensor output_of(const Plane& plane, const Tensor& x, at::MemoryFormat format) {
@@ -146,7 +175,7 @@ Tensor max_pool(const Tensor& x, const PoolWindow& window) {
     });
   } else {
     for_each(x.size(0) * channels, plane.rows * plane.width, [&](std::int64_t i, float* lines) {
-      pool_plane(plane, from + i * plane.size(), kLowest, lines, to + i * plane.out_size());
+      pool_plane(plane, from + i * plane.size(), lines, to + i * plane.out_size());
     });
   }
   return y;
@@ -164,8 +193,8 @@ std::vector<Tensor> max_pool_of_sums(const Tensor& a,
   }
   const Plane plane(a, window);
   const std::int64_t channels = a.size(1);
-  const Tensor of_a = a.contiguous();
-  const Tensor of_b = b.contiguous();
+  const Tensor of_a = a.contiguous(a.suggest_memory_format());
+  const Tensor of_b = b.contiguous(a.suggest_memory_format());
   const float* const from_a = of_a.data_ptr<float>();
   const float* const from_b = of_b.data_ptr<float>();
   std::vector<Tensor> pooled;
@@ -174,20 +203,19 @@ std::vector<Tensor> max_pool_of_sums(const Tensor& a,
     pooled.push_back(output_of(plane, of_a, at::MemoryFormat::ChannelsLast));
     to.push_back(pooled.back().data_ptr<float>());
   }
-  const std::int64_t scratch_size = plane.size() + plane.rows * plane.width + plane.out_size();
-  for_each(a.size(0) * channels, scratch_size, [&](std::int64_t i, float* sum) {
-    float* const lines = sum + plane.size();
-    float* const largest = lines + plane.rows * plane.width;
-    const std::int64_t first = i / channels * channels * plane.out_size() + i % channels;
+  const WindowPlaces places = {plane, channels, {of_a.stride(1), of_a.stride(2), of_a.stride(3)}};
+  const std::int64_t gathered_size = places.num_places() * places.place_size();
+  for_each(a.size(0), 2 * gathered_size, [&](std::int64_t image, float* gathered_a) {
+    float* const gathered_b = gathered_a + gathered_size;
+    places.gather(from_a + image * channels * plane.size(), gathered_a);
+    places.gather(from_b + image * channels * plane.size(), gathered_b);
     for (std::size_t f = 0; f < factors.size(); ++f) {
-      add_planes(from_a + i * plane.size(),
-                 from_b + i * plane.size(),
-                 static_cast<float>(factors[f]),
-                 plane.size(),
-                 sum);
-      pool_plane(plane, sum, /*floor=*/0, lines, largest);
-      float* const pixels = to[f] + first;
-      for (std::int64_t k = 0; k < plane.out_size(); ++k) pixels[k * channels] = largest[k];
+      pool_sums(gathered_a,
+                gathered_b,
+                static_cast<float>(factors[f]),
+                places.num_places(),
+                places.place_size(),
+                to[f] + image * places.place_size());
     }
   });
   return pooled;

@@ -233,11 +233,15 @@ TEST(MaxPool, OfSumsIsThatOfRectifiedSums) {
   for (const PoolWindow& window :
        {PoolWindow{{2, 2}, {2, 2}}, PoolWindow{{3, 2}, {1, 3}}, PoolWindow{{1, 4}, {2, 1}}}) {
     const std::vector<Tensor> pooled = max_pool_of_sums(a, b, factors, window);
+    const auto format = at::MemoryFormat::ChannelsLast;
+    const std::vector<Tensor> by_pixel =
+        max_pool_of_sums(a.contiguous(format), b.contiguous(format), factors, window);
     ASSERT_EQ(pooled.size(), factors.size());
     for (std::size_t f = 0; f < factors.size(); ++f) {
       const Tensor expected =
           at::max_pool2d(at::relu(a + factors[f] * b), window.kernel, window.stride);
       EXPECT_TRUE(pooled[f].allclose(expected, 1e-6, 1e-6));
+      EXPECT_TRUE(by_pixel[f].equal(pooled[f]));
     }
   }
 }

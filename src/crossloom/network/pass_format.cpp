@@ -33,7 +33,11 @@ Tensor as_float(const Tensor& x) {
 }
 
 Tensor channels_last(const Tensor& x) {
-  return x.dim() == 4 ? x.contiguous(at::MemoryFormat::ChannelsLast) : x;
+  if (x.dim() != 4) return x;
+  const Tensor y = x.contiguous(at::MemoryFormat::ChannelsLast);
+  // Images of one channel are so in either form; LibTorch tells them by the strides.
+  const std::int64_t channels = x.size(1), width = x.size(3);
+  return y.as_strided(x.sizes(), {x.size(2) * width * channels, 1, width * channels, channels});
 }
 
 }  // namespace crossloom

@@ -68,6 +68,9 @@ TEST(ChannelsLast, ChangesNoValue) {
   const Tensor x = Rng(1).normal({2, 3, 4, 5});
   EXPECT_TRUE(channels_last(x).equal(x));
   EXPECT_EQ(channels_last(x).stride(1), 1);
+  const Tensor grey = Rng(3).normal({2, 1, 4, 5});
+  EXPECT_TRUE(channels_last(grey).equal(grey));
+  EXPECT_EQ(channels_last(grey).suggest_memory_format(), at::MemoryFormat::ChannelsLast);
   const Tensor tokens = Rng(2).normal({2, 3, 4});
   EXPECT_EQ(channels_last(tokens).data_ptr(), tokens.data_ptr());
 }
