@@ -16,7 +16,7 @@ namespace {
 
 struct StudyArguments {
   std::string study, out, data_dir;
-  std::vector<std::string> overrides;
+  std::vector<std::string> overrides, only;
   int threads = 0;
   bool is_summary_only = false;
   bool is_json = false;
@@ -74,6 +74,7 @@ void study(const StudyArguments& given) {
   const Study plan(given.study, given.overrides);
   StudyOptions options;
   options.store = given.out.empty() ? "runs/" + plan.name : given.out;
+  options.only = given.only;
   options.data.data_dir = given.data_dir;
   options.data.may_download = !given.offline;
   ConsoleProgress progress;
@@ -105,6 +106,9 @@ void add_study_command(CLI::App& app) {
                    given->overrides,
                    "section.key=value, wins over the file for all variants; study.seeds=[1,2] too")
       ->take_all();
+  command->add_option("--only", given->only, "variants to run, such as noise,ovf; default: all")
+      ->allow_extra_args(false)
+      ->delimiter(',');
   command->add_option("--out", given->out, "folder of all its runs; default runs/NAME");
   command->add_option("--threads", given->threads, "threads; 0 = all processors");
   command->add_option("--data-dir", given->data_dir, "where data are looked for first");

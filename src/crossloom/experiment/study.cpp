@@ -167,12 +167,7 @@ void Study::check() const {
         "study.condition and study.values do not go together (one of them is missing); give both "
         "or neither");
   }
-  if (!baseline.empty() && !variants_.contains(baseline)) {
-    std::string names;
-    for (const std::string& known : variants()) names += (names.empty() ? "" : ", ") + known;
-    throw ConfigError("study.baseline = '" + baseline +
-                      "' (no variant is called so); use one of: " + names);
-  }
+  if (!baseline.empty()) require_variant(baseline, "study.baseline");
   for (const StudyCell& cell : cells()) {
     require_name(cell.variant);
     try {
@@ -181,6 +176,13 @@ void Study::check() const {
       throw ConfigError(cell.name() + ": " + error.what());
     }
   }
+}
+
+void Study::require_variant(const std::string& variant, const std::string& what) const {
+  if (variants_.contains(variant)) return;
+  std::string names;
+  for (const std::string& known : variants()) names += (names.empty() ? "" : ", ") + known;
+  throw ConfigError(what + " = '" + variant + "' (no variant is called so); use one of: " + names);
 }
 
 std::vector<std::string> Study::variants() const {
@@ -212,7 +214,14 @@ std::vector<StudyCell> Study::cells() const {
 }
 
 Json run_study(const Study& study, const StudyOptions& options, Progress& progress) {
-  const std::vector<StudyCell> cells = study.cells();
+  for (const std::string& variant : options.only) study.require_variant(variant, "--only");
+  std::vector<StudyCell> cells = study.cells();
+  if (!options.only.empty()) {
+    const auto is_left_out = [&](const StudyCell& cell) {
+      return std::count(options.only.begin(), options.only.end(), cell.variant) == 0;
+    };
+    cells.erase(std::remove_if(cells.begin(), cells.end(), is_left_out), cells.end());
+  }
   std::int64_t busy = 0;
   for (std::size_t i = 0; i < cells.size(); ++i) {
     throw_if_interrupted();

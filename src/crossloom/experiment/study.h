@@ -54,6 +54,9 @@ class Study {
 
   std::vector<std::string> variants() const;
 
+  /// Throws `ConfigError`, listing the variants, when `variant`, given as `what`, is none of them.
+  void require_variant(const std::string& variant, const std::string& what) const;
+
  private:
   void check() const;
 
@@ -63,7 +66,8 @@ class Study {
 };
 
 struct StudyOptions {
-  std::filesystem::path store;  // folder of all runs
+  std::filesystem::path store;    // folder of all runs
+  std::vector<std::string> only;  // variants to run; empty: all. All finished ones are summed up.
   DataOptions data;
 };
 
@@ -71,7 +75,8 @@ struct StudyOptions {
 /// returned (see `write_study_summary`).
 ///
 /// Can be stopped and started again at any time, and several processes can work on one store: what
-/// another one is at is left to it. A training that diverged is noted and not tried again.
+/// another one is at is left to it. A training that diverged is noted and not tried again. Throws
+/// `ConfigError`, before anything runs, when `only` names no variant of `study`.
 Json run_study(const Study& study, const StudyOptions& options, Progress& progress);
 
 /// What the finished runs of `study` in `store` came to:

@@ -153,6 +153,21 @@ TEST_F(StudyTest, RunsEverythingAndStoppedGoesOnToTheSameSummary) {
   EXPECT_EQ(after["curves"], whole["curves"]);
 }
 
+TEST_F(StudyTest, VariantsThatWereNotAskedForAreLeftForLater) {
+  const Json summary = run_study(load(), {base_ / "store", {"ovf"}, {}}, quiet_);
+  ASSERT_EQ(summary["cells"].size(), 8U);
+  for (const Json& cell : summary["cells"]) {
+    EXPECT_EQ(cell["state"], cell["variant"] == "ovf" ? "finished" : "missing");
+  }
+  try {
+    run_study(load(), {base_ / "store", {"ovf", "other"}, {}}, quiet_);
+    FAIL();
+  } catch (const ConfigError& error) {
+    EXPECT_STREQ(error.what(),
+                 "--only = 'other' (no variant is called so); use one of: plain, ovf");
+  }
+}
+
 TEST_F(StudyTest, WhatAnotherProcessIsAtIsLeftToIt) {
   const StudyCell cell = load().cells()[0];
   Experiment experiment;
