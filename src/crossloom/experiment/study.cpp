@@ -4,6 +4,7 @@
 
 #include "crossloom/core/files.h"
 #include "crossloom/core/interrupt.h"
+#include "crossloom/core/join.h"
 #include "crossloom/experiment/run_folder.h"
 #include "crossloom/experiment/toml.h"
 
@@ -180,9 +181,8 @@ void Study::check() const {
 
 void Study::require_variant(const std::string& variant, const std::string& what) const {
   if (variants_.contains(variant)) return;
-  std::string names;
-  for (const std::string& known : variants()) names += (names.empty() ? "" : ", ") + known;
-  throw ConfigError(what + " = '" + variant + "' (no variant is called so); use one of: " + names);
+  throw ConfigError(what + " = '" + variant +
+                    "' (no variant is called so); use one of: " + join(variants()));
 }
 
 std::vector<std::string> Study::variants() const {

@@ -23,6 +23,15 @@ struct Plane {
     cols = count(1, width);
   }
 
+  /// Places of a window, and the row and the column of one of them, from its first.
+  std::int64_t num_places() const { return window.kernel[0] * window.kernel[1]; }
+  std::int64_t row_of(std::int64_t place) const {
+    return place / window.kernel[1] * window.dilation[0];
+  }
+  std::int64_t col_of(std::int64_t place) const {
+    return place % window.kernel[1] * window.dilation[1];
+  }
+
   std::int64_t size() const { return height * width; }
   std::int64_t out_size() const { return rows * cols; }
 };
@@ -89,10 +98,9 @@ void pool_pixels(const Plane& plane, const float* x, std::int64_t channels, floa
       const float* const first =
           x + (i * window.stride[0] * plane.width + j * window.stride[1]) * channels;
       for (std::int64_t c = 0; c < channels; ++c) y[c] = first[c];
-      for (std::int64_t k = 1; k < window.kernel[0] * window.kernel[1]; ++k) {
-        const std::int64_t row = k / window.kernel[1] * window.dilation[0];
-        const std::int64_t col = k % window.kernel[1] * window.dilation[1];
-        const float* const other = first + (row * plane.width + col) * channels;
+      for (std::int64_t k = 1; k < plane.num_places(); ++k) {
+        const float* const other =
+            first + (plane.row_of(k) * plane.width + plane.col_of(k)) * channels;
         for (std::int64_t c = 0; c < channels; ++c) y[c] = larger(y[c], other[c]);
       }
     }
@@ -106,16 +114,15 @@ struct WindowPlaces {
   std::int64_t channels;
   std::array<std::int64_t, 3> strides;  // of a channel, a row and a column of the image
 
-  std::int64_t num_places() const { return plane.window.kernel[0] * plane.window.kernel[1]; }
   std::int64_t place_size() const { return plane.out_size() * channels; }
 
   void gather(const float* image, float* y) const {
     const PoolWindow& window = plane.window;
-    for (std::int64_t k = 0; k < num_places(); ++k) {
-      const std::int64_t row = k / window.kernel[1] * window.dilation[0];
-      const std::int64_t col = k % window.kernel[1] * window.dilation[1];
+    for (std::int64_t k = 0; k < plane.num_places(); ++k) {
+      const float* const first =
+          image + plane.row_of(k) * strides[1] + plane.col_of(k) * strides[2];
       for (std::int64_t i = 0; i < plane.rows; ++i) {
-        const float* x = image + (row + i * window.stride[0]) * strides[1] + col * strides[2];
+        const float* x = first + i * window.stride[0] * strides[1];
         for (std::int64_t j = 0; j < plane.cols; ++j, x += window.stride[1] * strides[2]) {
           for (std::int64_t c = 0; c < channels; ++c) *y++ = x[c * strides[0]];
         }
@@ -204,7 +211,7 @@ std::vector<Tensor> max_pool_of_sums(const Tensor& a,
     to.push_back(pooled.back().data_ptr<float>());
   }
   const WindowPlaces places = {plane, channels, {of_a.stride(1), of_a.stride(2), of_a.stride(3)}};
-  const std::int64_t gathered_size = places.num_places() * places.place_size();
+  const std::int64_t gathered_size = plane.num_places() * places.place_size();
   for_each(a.size(0), 2 * gathered_size, [&](std::int64_t image, float* gathered_a) {
     float* const gathered_b = gathered_a + gathered_size;
     places.gather(from_a + image * channels * plane.size(), gathered_a);
@@ -213,7 +220,7 @@ std::vector<Tensor> max_pool_of_sums(const Tensor& a,
       pool_sums(gathered_a,
                 gathered_b,
                 static_cast<float>(factors[f]),
-                places.num_places(),
+                plane.num_places(),
                 places.place_size(),
                 to[f] + image * places.place_size());
     }
