@@ -1,6 +1,10 @@
 #include "crossloom/evaluation/variation.h"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <mutex>
 
 #include <ATen/Parallel.h>
 
@@ -13,24 +17,12 @@ namespace crossloom {
 namespace {
 
 // Images computed at once: their activations stay in the cache of one core.
-constexpr std::int64_t kBatch = 100;
+constexpr std::int64_t kBatch = 200;
 constexpr std::int64_t kTemperatureDraws = 5;
 // Chips that temperatures are fitted on, apart from those measured (1, 2, …).
 constexpr std::uint64_t kTemperatureChips = std::uint64_t{1} << 40;
 // Outputs of the first product are kept for all images up to this size.
 constexpr std::int64_t kMostKept = 256 << 20;  // [B]
-
-/// The nodes that read `node`; the network itself, as ~0, when it is an output.
-std::vector<std::size_t> readers_of(const Network& network, std::size_t node) {
-  std::vector<std::size_t> readers;
-  for (std::size_t i = 0; i < network.nodes().size(); ++i) {
-    const std::vector<std::size_t>& inputs = network.nodes()[i].inputs;
-    readers.insert(readers.end(), std::count(inputs.begin(), inputs.end(), node), i);
-  }
-  const std::vector<std::size_t> outputs = network.outputs();
-  readers.insert(readers.end(), std::count(outputs.begin(), outputs.end(), node), ~std::size_t{0});
-  return readers;
-}
 
 /// What is done once for several device errors: the first product, and behind it a rectifier with
 /// pooling where the network has them.
@@ -40,38 +32,33 @@ struct Front {
   std::vector<std::size_t> nodes;
 
   explicit Front(const Network& network) : nodes{network.product_node(0)} {
-    exists = network.inputs().size() == 1 && network.nodes()[0].is_input() &&
-             readers_of(network, 0) == nodes;
-    const std::size_t relu = only_reader(network, nodes[0], "Relu");
-    const std::size_t pooling = relu == 0 ? 0 : only_reader(network, relu, "MaxPool");
-    if (pooling == 0) return;
+    exists = network.inputs().size() == 1 && only_reader(network, 0) == nodes[0];
+    const std::size_t pooling = only_reader(network, nodes[0]);
+    if (!is_operator(network, pooling, "MaxPool")) return;
+    const std::size_t relu = only_reader(network, pooling);
     pool = pool_window(*network.nodes()[pooling].op);
-    if (pool) nodes = {nodes[0], relu, pooling};
+    if (!is_operator(network, relu, "Relu")) pool.reset();
+    if (pool) nodes = {nodes[0], pooling, relu};
   }
+
+  /// `a`, outputs of the first product, in the form that `outputs` takes.
+  Tensor exact(const Tensor& a) const { return pool ? window_places(a, *pool) : a; }
 
   /// Its outputs for the device errors `sigmas`, given those of the first product without errors
-  /// (`a`) and what one unit of the error adds (`b`).
-  std::vector<Tensor> outputs(const Tensor& a,
+  /// (`exact(a)`) and what one unit of the error adds (`b`).
+  std::vector<Tensor> outputs(const Tensor& exact_a,
                               const Tensor& b,
                               const std::vector<double>& sigmas) const {
-    if (pool) return max_pool_of_sums(a, b, sigmas, *pool);
+    if (pool) return max_pool_of_sums(exact_a, b, sigmas, *pool);
     std::vector<Tensor> sums;
-    for (const double sigma : sigmas) sums.push_back(at::add(a, b, sigma));
+    for (const double sigma : sigmas) sums.push_back(at::add(exact_a, b, sigma));
     return sums;
-  }
-
- private:
-  /// The node that alone reads `node`, if it is an operator `kind`; else 0.
-  static std::size_t only_reader(const Network& network, std::size_t node, const char* kind) {
-    const std::vector<std::size_t> readers = readers_of(network, node);
-    if (readers.size() != 1 || readers[0] >= network.nodes().size()) return 0;
-    const Node& reader = network.nodes()[readers[0]];
-    return reader.op != nullptr && reader.op->kind() == kind ? readers[0] : 0;
   }
 };
 
+/// `network` in the form that computes its outputs fastest.
 Network folded(const Network& network) {
-  return has_batch_norm(network) ? fold_batch_norm(network) : network;
+  return with_poolings_first(has_batch_norm(network) ? fold_batch_norm(network) : network);
 }
 
 Tensor stem(const Network& network, const Tensor& weight, const Tensor& x, bool has_bias) {
@@ -177,11 +164,11 @@ class VariationTest::Chips {
     }));
   }
 
+  /// Of the first product for the images `x`, of which the first is `first_image`.
   Tensor exact_stem(std::int64_t first_image, const Tensor& x) const {
     const auto block = static_cast<std::size_t>(first_image / kBatch);
-    return block < kept_stems_.size()
-               ? kept_stems_[block]
-               : stem(exact_, exact_.products()[0].weight, x, /*has_bias=*/true);
+    if (block < kept_stems_.size()) return kept_stems_[block];
+    return front_.exact(stem(exact_, exact_.products()[0].weight, x, /*has_bias=*/true));
   }
 
   Network network_;
@@ -256,45 +243,64 @@ void VariationTest::fit_temperatures(const Split& images) {
   }
 }
 
-void VariationTest::advance() {
-  const std::int64_t count = std::min<std::int64_t>(at::get_num_threads(), options_.chips - done_);
-  // Chips without errors are all the same.
+std::vector<VariationPoint> VariationTest::measure(std::int64_t number) const {
   std::vector<double> sigmas;
-  std::vector<std::size_t> places;
-  for (std::size_t s = 0; s < points_.size(); ++s) {
-    if (points_[s].sigma == 0 && done_ > 0) continue;
-    sigmas.push_back(points_[s].sigma);
-    places.push_back(s);
+  std::vector<VariationPoint> measured;
+  for (const VariationPoint& point : points_) {
+    if (point.sigma == 0 && number > 1) continue;  // chips without errors are all the same
+    sigmas.push_back(point.sigma);
+    measured.emplace_back();
+    measured.back().sigma = point.sigma;
+    measured.back().temperature = point.temperature;
   }
-  // Each thread sums up its own chips; the sums are added in the order of the chips.
-  std::vector<std::vector<VariationPoint>> measured(static_cast<std::size_t>(count));
-  at::parallel_for(0, count, 1, [&](std::int64_t begin, std::int64_t end) {
+  const std::vector<Tensor> logits =
+      chips_->logits(static_cast<std::uint64_t>(number), sigmas, test_.images);
+  for (std::size_t s = 0; s < logits.size(); ++s) {
+    VariationPoint& point = measured[s];
+    const Tensor hits = logits[s].argmax(1).eq(test_.labels);
+    point.accuracies = {hits.to(at::kDouble).mean().item<double>()};
+    point.raw.add(logits[s], test_.labels, 1);
+    point.calibrated.add(logits[s], test_.labels, point.temperature);
+  }
+  return measured;
+}
+
+void VariationTest::add_chip(const std::vector<VariationPoint>& measured) {
+  auto of_chip = measured.begin();
+  for (VariationPoint& point : points_) {
+    if (point.sigma == 0 && done_ > 0) continue;
+    point.accuracies.push_back(of_chip->accuracies[0]);
+    point.raw.add(of_chip->raw);
+    point.calibrated.add(of_chip->calibrated);
+    ++of_chip;
+  }
+  ++done_;
+}
+
+void VariationTest::advance(double seconds) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto is_over = [&] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() >=
+           seconds;
+  };
+  std::atomic<std::int64_t> begun = done_;
+  std::mutex mutex;
+  // Sums are added up in the order of the chips: these wait for one before them.
+  std::map<std::int64_t, std::vector<VariationPoint>> waiting;
+  at::parallel_for(0, at::get_num_threads(), 1, [&](std::int64_t, std::int64_t) {
     const at::NoGradGuard no_grad;
-    for (std::int64_t k = begin; k < end; ++k) {
-      const std::vector<Tensor> logits =
-          chips_->logits(static_cast<std::uint64_t>(done_ + k + 1), sigmas, test_.images);
-      for (std::size_t s = 0; s < logits.size(); ++s) {
-        const double temperature = points_[places[s]].temperature;
-        const Tensor hits = logits[s].argmax(1).eq(test_.labels);
-        VariationPoint of_chip;
-        of_chip.accuracies = {hits.to(at::kDouble).mean().item<double>()};
-        of_chip.raw.add(logits[s], test_.labels, 1);
-        of_chip.calibrated.add(logits[s], test_.labels, temperature);
-        measured[static_cast<std::size_t>(k)].push_back(of_chip);
+    do {
+      const std::int64_t number = ++begun;
+      if (number > options_.chips) return;
+      const std::vector<VariationPoint> measured = measure(number);
+      const std::lock_guard<std::mutex> lock(mutex);
+      waiting[number] = measured;
+      for (auto chip = waiting.begin(); chip != waiting.end() && chip->first == done_ + 1;
+           chip = waiting.erase(chip)) {
+        add_chip(chip->second);
       }
-    }
+    } while (!is_over());
   });
-  const at::NoGradGuard no_grad;
-  for (const std::vector<VariationPoint>& of_chip : measured) {
-    for (std::size_t s = 0; s < of_chip.size(); ++s) {
-      VariationPoint& point = points_[places[s]];
-      if (point.sigma == 0 && !point.accuracies.empty()) continue;
-      point.accuracies.push_back(of_chip[s].accuracies[0]);
-      point.raw.add(of_chip[s].raw);
-      point.calibrated.add(of_chip[s].calibrated);
-    }
-  }
-  done_ += count;
 }
 
 TensorFile VariationTest::checkpoint() const {

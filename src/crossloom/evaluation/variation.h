@@ -59,9 +59,10 @@ class VariationTest {
   std::int64_t done() const { return done_; }
   bool is_finished() const { return done_ >= options_.chips; }
 
-  /// Measures as many further chips as there are threads, one on each. Throws `Interrupted` when
-  /// the user asks to stop; the chips begun are then lost.
-  void advance();
+  /// Measures further chips, each on one thread, until `seconds` have passed; each thread measures
+  /// one at least while there are some. Throws `Interrupted` when the user asks to stop; the chips
+  /// before the first unfinished one are kept.
+  void advance(double seconds);
 
   const std::vector<VariationPoint>& points() const { return points_; }
 
@@ -72,6 +73,10 @@ class VariationTest {
   class Chips;
 
   void fit_temperatures(const Split& images);
+  /// What chip `number`, from 1 on, comes to: a point for each device error, with this chip alone.
+  std::vector<VariationPoint> measure(std::int64_t number) const;
+  /// Adds the chip that follows the last one.
+  void add_chip(const std::vector<VariationPoint>& measured);
 
   VariationOptions options_;
   Split test_;

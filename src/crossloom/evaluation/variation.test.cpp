@@ -95,7 +95,7 @@ class VariationTestTest : public testing::Test {
   }
 
   static std::vector<double> finish(VariationTest test, std::size_t point) {
-    while (!test.is_finished()) test.advance();
+    while (!test.is_finished()) test.advance(60);
     return test.points()[point].accuracies;
   }
 
@@ -155,8 +155,8 @@ TEST_F(VariationTestTest, InBfloat16TheSameChipsAreMeasured) {
     VariationTest exact = make(network);
     options_.precision = Precision::kBfloat16;
     VariationTest reduced = make(network);
-    while (!exact.is_finished()) exact.advance();
-    while (!reduced.is_finished()) reduced.advance();
+    while (!exact.is_finished()) exact.advance(60);
+    while (!reduced.is_finished()) reduced.advance(60);
     const Confidence& given = reduced.points().back().raw;
     const Confidence& wanted = exact.points().back().raw;
     EXPECT_NE(given.expected_kl(), wanted.expected_kl());
@@ -186,7 +186,7 @@ TEST_F(VariationTestTest, ThreadsDoNotMatter) {
     const int before = at::get_num_threads();
     at::set_num_threads(threads);
     VariationTest test = make(network);
-    while (!test.is_finished()) test.advance();
+    while (!test.is_finished()) test.advance(60);
     at::set_num_threads(before);
     Json points = Json::array();
     for (const VariationPoint& point : test.points()) points.push_back(to_json(point));
@@ -198,13 +198,13 @@ TEST_F(VariationTestTest, ThreadsDoNotMatter) {
 TEST_F(VariationTestTest, StoppedAnywhereItGoesOnToTheSameResult) {
   const Network network = random_network("lenet_wu2023", 3);
   VariationTest whole = make(network);
-  while (!whole.is_finished()) whole.advance();
+  while (!whole.is_finished()) whole.advance(60);
   VariationTest first = make(network);
-  first.advance();
+  first.advance(0);  // one chip on each thread
   VariationTest second = make(network);
   second.restore(first.checkpoint());
   EXPECT_EQ(second.done(), first.done());
-  while (!second.is_finished()) second.advance();
+  while (!second.is_finished()) second.advance(60);
   for (std::size_t s = 0; s < 3; ++s) {
     EXPECT_EQ(to_json(whole.points()[s]), to_json(second.points()[s]));
   }

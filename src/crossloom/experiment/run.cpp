@@ -225,8 +225,9 @@ Json measure_variation(const Training& training,
   if (fs::exists(path)) test.restore(read_safetensors(path));
   auto saved = std::chrono::steady_clock::now();
   while (!test.is_finished()) {
+    constexpr double kShowEvery = 20;  // [s]; each time the threads wait for the last of them
     try {
-      test.advance();
+      test.advance(kShowEvery);
     } catch (const Interrupted&) {
       write_safetensors(path, test.checkpoint());
       throw;

@@ -188,36 +188,45 @@ Tensor max_pool(const Tensor& x, const PoolWindow& window) {
   return y;
 }
 
-std::vector<Tensor> max_pool_of_sums(const Tensor& a,
+Tensor window_places(const Tensor& x, const PoolWindow& window) {
+  const Plane plane(x, window);
+  return at::im2col(x, window.kernel, window.dilation, /*padding=*/{0, 0}, window.stride)
+      .view({x.size(0), x.size(1), plane.num_places(), plane.rows, plane.cols})
+      .permute({0, 2, 3, 4, 1})
+      .contiguous();
+}
+
+std::vector<Tensor> max_pool_of_sums(const Tensor& places_of_a,
                                      const Tensor& b,
                                      const std::vector<double>& factors,
                                      const PoolWindow& window) {
-  TORCH_CHECK(a.sizes() == b.sizes(), "sums of images of one shape");
-  if (!a.is_cpu()) {
-    std::vector<Tensor> sums;
-    for (const double factor : factors) sums.push_back(max_pool((a + factor * b).relu(), window));
-    return sums;
-  }
-  const Plane plane(a, window);
-  const std::int64_t channels = a.size(1);
-  const Tensor of_a = a.contiguous(a.suggest_memory_format());
-  const Tensor of_b = b.contiguous(a.suggest_memory_format());
-  const float* const from_a = of_a.data_ptr<float>();
-  const float* const from_b = of_b.data_ptr<float>();
   std::vector<Tensor> pooled;
+  if (!b.is_cpu()) {
+    const Tensor places_of_b = window_places(b, window);
+    for (const double factor : factors) {
+      const Tensor sums = places_of_a + factor * places_of_b;
+      pooled.push_back(sums.amax(1).relu().permute({0, 3, 1, 2}));
+    }
+    return pooled;
+  }
+  const Plane plane(b, window);
+  const std::int64_t channels = b.size(1);
+  const Tensor of_b = b.contiguous(b.suggest_memory_format());
+  const WindowPlaces places = {plane, channels, {of_b.stride(1), of_b.stride(2), of_b.stride(3)}};
+  const std::int64_t gathered_size = plane.num_places() * places.place_size();
+  TORCH_CHECK(places_of_a.is_contiguous() && places_of_a.numel() == b.size(0) * gathered_size,
+              "sums of images of one shape");
+  const float* const from_a = places_of_a.data_ptr<float>();
+  const float* const from_b = of_b.data_ptr<float>();
   std::vector<float*> to;
   for (std::size_t f = 0; f < factors.size(); ++f) {
-    pooled.push_back(output_of(plane, of_a, at::MemoryFormat::ChannelsLast));
+    pooled.push_back(output_of(plane, of_b, at::MemoryFormat::ChannelsLast));
     to.push_back(pooled.back().data_ptr<float>());
   }
-  const WindowPlaces places = {plane, channels, {of_a.stride(1), of_a.stride(2), of_a.stride(3)}};
-  const std::int64_t gathered_size = plane.num_places() * places.place_size();
-  for_each(a.size(0), 2 * gathered_size, [&](std::int64_t image, float* gathered_a) {
-    float* const gathered_b = gathered_a + gathered_size;
-    places.gather(from_a + image * channels * plane.size(), gathered_a);
+  for_each(b.size(0), gathered_size, [&](std::int64_t image, float* gathered_b) {
     places.gather(from_b + image * channels * plane.size(), gathered_b);
     for (std::size_t f = 0; f < factors.size(); ++f) {
-      pool_sums(gathered_a,
+      pool_sums(from_a + image * gathered_size,
                 gathered_b,
                 static_cast<float>(factors[f]),
                 plane.num_places(),

@@ -31,13 +31,20 @@ std::optional<PoolWindow> pool_window(const Operator& op);
 ///   returns  [B, C, H', W']
 Tensor max_pool(const Tensor& x, const PoolWindow& window);
 
-/// max_pool(relu(a + f b)) for each f of `factors`. a and b are read once, and the sums stay in the
-/// cache. The channels of a pixel lie side by side in the results, as convolutions of few channels
-/// want them.
+/// What the windows hold, place by place of a window.
 ///
-///   a, b     [B, C, H, W]    float
-///   returns  [B, C, H', W']  for each factor
-std::vector<Tensor> max_pool_of_sums(const Tensor& a,
+///   x        [B, C, H, W]               float
+///   returns  [B, places, H', W', C]
+Tensor window_places(const Tensor& x, const PoolWindow& window);
+
+/// max_pool(relu(a + f b)) for each f of `factors`, given `places_of_a` = window_places(a): many b
+/// may share one a. The sums stay in the cache. The channels of a pixel lie side by side in the
+/// results, as convolutions of few channels want them.
+///
+///   places_of_a  [B, places, H', W', C]  float, contiguous
+///   b            [B, C, H, W]            float
+///   returns      [B, C, H', W']          for each factor
+std::vector<Tensor> max_pool_of_sums(const Tensor& places_of_a,
                                      const Tensor& b,
                                      const std::vector<double>& factors,
                                      const PoolWindow& window);

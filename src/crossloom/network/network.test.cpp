@@ -232,10 +232,10 @@ TEST(MaxPool, OfSumsIsThatOfRectifiedSums) {
   const std::vector<double> factors = {0, 0.25, 2};
   for (const PoolWindow& window :
        {PoolWindow{{2, 2}, {2, 2}}, PoolWindow{{3, 2}, {1, 3}}, PoolWindow{{1, 4}, {2, 1}}}) {
-    const std::vector<Tensor> pooled = max_pool_of_sums(a, b, factors, window);
-    const auto format = at::MemoryFormat::ChannelsLast;
+    const Tensor places = window_places(a, window);
+    const std::vector<Tensor> pooled = max_pool_of_sums(places, b, factors, window);
     const std::vector<Tensor> by_pixel =
-        max_pool_of_sums(a.contiguous(format), b.contiguous(format), factors, window);
+        max_pool_of_sums(places, b.contiguous(at::MemoryFormat::ChannelsLast), factors, window);
     ASSERT_EQ(pooled.size(), factors.size());
     for (std::size_t f = 0; f < factors.size(); ++f) {
       const Tensor expected =

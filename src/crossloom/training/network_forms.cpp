@@ -265,4 +265,41 @@ Network behind(const Network& network, const std::vector<std::size_t>& chain) {
   });
 }
 
+Network with_poolings_first(const Network& network) {
+  const auto is_moved = [&](std::size_t node) {
+    return is_operator(network, node, "Relu") &&
+           is_operator(network, only_reader(network, node), "MaxPool");
+  };
+  return rebuilt(network,
+                 [&](Network& form, std::size_t i, const std::vector<std::size_t>& inputs) {
+                   if (is_moved(i)) return inputs[0];
+                   const Node& node = network.nodes()[i];
+                   if (!is_operator(network, i, "MaxPool") || !is_moved(node.inputs[0])) {
+                     return kNoInput;
+                   }
+                   const Node& relu = network.nodes()[node.inputs[0]];
+                   const std::size_t pooled = form.add_operator(node.name, inputs, node.op);
+                   return form.add_operator(relu.name, {pooled}, relu.op);
+                 });
+}
+
+bool is_operator(const Network& network, std::size_t node, const std::string& kind) {
+  if (node >= network.nodes().size()) return false;
+  const Operator* const op = network.nodes()[node].op.get();
+  return op != nullptr && op->kind() == kind;
+}
+
+std::size_t only_reader(const Network& network, std::size_t node) {
+  const std::vector<std::size_t> outputs = network.outputs();
+  std::size_t count = std::count(outputs.begin(), outputs.end(), node);
+  std::size_t reader = kNoInput;
+  for (std::size_t i = node + 1; i < network.nodes().size(); ++i) {
+    const std::vector<std::size_t>& inputs = network.nodes()[i].inputs;
+    const auto reads = std::count(inputs.begin(), inputs.end(), node);
+    if (reads > 0) reader = i;
+    count += static_cast<std::size_t>(reads);
+  }
+  return count == 1 ? reader : kNoInput;
+}
+
 }  // namespace crossloom

@@ -59,4 +59,15 @@ Network with_exits(const Network& network,
 /// one the one before it, and nobody else any but the last: its output is the input of that part.
 Network behind(const Network& network, const std::vector<std::size_t>& chain);
 
+/// `network` whose rectifiers stand behind the max poolings that alone read them: they have fewer
+/// values to rectify there, and the outputs are the same.
+Network with_poolings_first(const Network& network);
+
+/// Whether `node` is an operator `kind`; `kNoInput` is none.
+bool is_operator(const Network& network, std::size_t node, const std::string& kind);
+
+/// The node that alone reads `node`; `kNoInput` when there is none or several, or when `node` is an
+/// output.
+std::size_t only_reader(const Network& network, std::size_t node);
+
 }  // namespace crossloom

@@ -54,6 +54,28 @@ TEST(NetworkForms, WhatIsBehindAChainGoesOnFromItsOutput) {
   EXPECT_TRUE(rest.forward(inner).equal(whole));
 }
 
+TEST(NetworkForms, RectifiersGoBehindThePoolingsThatAloneReadThem) {
+  Network network = random_network("vgg8_qin2023_quarter_cifar10", 1);
+  const Tensor x = some_images(network, 3);
+  const Network pooled = with_poolings_first(network);
+  EXPECT_TRUE(pooled.forward(x).equal(network.forward(x)));
+  std::size_t moved = 0;
+  for (std::size_t i = 0; i < network.nodes().size(); ++i) {
+    const std::size_t reader = only_reader(network, i);
+    if (!is_operator(network, i, "Relu") || !is_operator(network, reader, "MaxPool")) continue;
+    ++moved;
+    const std::size_t pooling = pooled.find(network.nodes()[reader].name);
+    EXPECT_EQ(only_reader(pooled, pooling), pooled.find(network.nodes()[i].name));
+  }
+  EXPECT_EQ(moved, 3U);
+  // Whose output something else needs too stays where it is.
+  const std::size_t first = network.find("relu2");
+  network.add_output(network.nodes().size() - 1);
+  network.add_output(first);
+  EXPECT_EQ(only_reader(network, first), kNoInput);
+  EXPECT_TRUE(is_operator(with_poolings_first(network), first, "Relu"));
+}
+
 TEST(NetworkForms, ExitsPoolAsAdaptiveAveragePoolingDoes) {
   for (const std::int64_t size : {1, 3, 4, 6, 9}) {
     Network network("pooled");
