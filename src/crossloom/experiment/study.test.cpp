@@ -80,7 +80,7 @@ class StudyTest : public testing::Test {
   }
 
   Json run(const std::string& store, Progress& progress) const {
-    return run_study(load(), {base_ / store, {}}, progress);
+    return run_study(load(), {base_ / store, {}, {}}, progress);
   }
 
   /// A finished experiment, as a run leaves it.
