@@ -36,8 +36,8 @@ struct Front {
     const std::size_t pooling = only_reader(network, nodes[0]);
     if (!is_operator(network, pooling, "MaxPool")) return;
     const std::size_t relu = only_reader(network, pooling);
+    if (!is_operator(network, relu, "Relu")) return;
     pool = pool_window(*network.nodes()[pooling].op);
-    if (!is_operator(network, relu, "Relu")) pool.reset();
     if (pool) nodes = {nodes[0], pooling, relu};
   }
 
@@ -56,9 +56,8 @@ struct Front {
   }
 };
 
-/// `network` in the form that computes its outputs fastest.
 Network folded(const Network& network) {
-  return with_poolings_first(has_batch_norm(network) ? fold_batch_norm(network) : network);
+  return has_batch_norm(network) ? fold_batch_norm(network) : network;
 }
 
 Tensor stem(const Network& network, const Tensor& weight, const Tensor& x, bool has_bias) {
@@ -77,14 +76,12 @@ std::vector<double> values_of(const Tensor& tensor) {
 class VariationTest::Chips {
  public:
   Chips(const Network& network, const WeightNoise& noise, Precision precision, std::uint64_t seed)
-      : network_(network.clone()),
+      : network_(with_poolings_first(network.clone())),
         noise_(noise),
         precision_(precision),
         seed_(seed),
         exact_(at_sigma(0, {})),
         front_(exact_) {}
-
-  const Network& network() const { return network_; }
 
   /// Logits [N, classes] of chip `number` for `images`, one tensor for each of `sigmas`.
   std::vector<Tensor> logits(std::uint64_t number,
@@ -137,8 +134,6 @@ class VariationTest::Chips {
     }
     kept_stems_ = kept;
   }
-
-  void forget_stem() { kept_stems_.clear(); }
 
  private:
   /// The images from `first` on, as many as are computed at once.
@@ -278,11 +273,8 @@ void VariationTest::add_chip(const std::vector<VariationPoint>& measured) {
 }
 
 void VariationTest::advance(double seconds) {
-  const auto start = std::chrono::steady_clock::now();
-  const auto is_over = [&] {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() >=
-           seconds;
-  };
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + std::chrono::duration<double>(seconds);
   std::atomic<std::int64_t> begun = done_;
   std::mutex mutex;
   // Sums are added up in the order of the chips: these wait for one before them.
@@ -299,7 +291,7 @@ void VariationTest::advance(double seconds) {
            chip = waiting.erase(chip)) {
         add_chip(chip->second);
       }
-    } while (!is_over());
+    } while (Clock::now() < end);
   });
 }
 

@@ -193,9 +193,8 @@ Network with_weights(const Network& network, const ChangeWeight& change) {
 Network with_batch_statistics(const Network& network, double momentum) {
   return rebuilt(network,
                  [&](Network& form, std::size_t i, const std::vector<std::size_t>& inputs) {
+                   if (!is_operator(network, i, "BatchNormalization")) return kNoInput;
                    const Node& node = network.nodes()[i];
-                   if (node.op == nullptr || node.op->kind() != "BatchNormalization")
-                     return kNoInput;
                    Json attributes = node.op->attributes();
                    attributes["training_mode"] = 1;
                    attributes["momentum"] = momentum;
