@@ -61,6 +61,51 @@ class Lines {
   bool has_several_points_ = false;
 };
 
+/// Whether no variant has more than one point, so that there is nothing to draw a line through.
+bool has_single_points(const Json& study) {
+  std::set<std::string> variants;
+  for (const Json& group : study.at("groups")) variants.insert(group.at("variant"));
+  return variants.size() == study.at("groups").size();
+}
+
+/// A bar for each variant.
+template <class Value>
+Json bar_chart(const Json& study, const std::string& title, Json y, const Value& value) {
+  y.erase("scale");  // bars begin at zero
+  Json names = Json::array(), heights = Json::array();
+  for (const Json& group : study.at("groups")) {
+    const Json read = value(group);
+    if (read.is_null()) continue;
+    names.push_back(group.at("variant"));
+    heights.push_back(read.at("y"));
+  }
+  return {{"kind", "bar"},
+          {"title", title},
+          {"y", y},
+          {"categories", names},
+          {"series", {{{"name", ""}, {"y", heights}}}}};
+}
+
+/// The accuracy of every training, side by side.
+Json seeds_chart(const Json& study, const std::string& title, const Json& y) {
+  Json series = Json::array();
+  for (const Json& group : study.at("groups")) {
+    Json values = Json::array();
+    for (const Json& cell : study.at("cells")) {
+      if (cell.at("variant") != group.at("variant") || cell.value("collapsed", false)) continue;
+      for (const Json& point : cell.value("points", Json::array())) {
+        values.push_back(100 * point.at("accuracy").at("mean").get<double>());
+      }
+    }
+    series.push_back({{"name", group.at("variant")}, {"values", values}});
+  }
+  return {{"kind", "distribution"},
+          {"title", title},
+          {"note", "Every dot is one training, the mean over its chips."},
+          {"y", y},
+          {"series", series}};
+}
+
 /// A line for each variant of what `value` reads of a group; null where there is nothing.
 template <class Value>
 Json line_chart(const Json& study, const std::string& title, const Json& y, const Value& value) {
@@ -88,21 +133,25 @@ Json line_chart(const Json& study, const std::string& title, const Json& y, cons
   return {{"kind", "line"}, {"title", title}, {"x", x}, {"y", y}, {"series", series}};
 }
 
-Json accuracy_section(const Json& study) {
-  Json chart = line_chart(study,
-                          "Accuracy where the training converged",
-                          {{"label", "accuracy"}, {"unit", "%"}},
-                          [](const Json& group) -> Json {
-                            const Json& accuracy = group.at("accuracy");
-                            if (accuracy.is_null()) return nullptr;
-                            const double mean = 100 * accuracy.at("mean").get<double>();
-                            const Json& of_seeds = accuracy.at("standard_error");  // null: one
-                            const double error =
-                                of_seeds.is_null() ? 0 : 100 * of_seeds.get<double>();
-                            return {{"y", mean}, {"low", mean - error}, {"high", mean + error}};
-                          });
+Json accuracy_chart(const Json& study) {
+  const char* title = "Accuracy where the training converged";
+  const Json y = {{"label", "accuracy"}, {"unit", "%"}};
+  if (has_single_points(study)) return seeds_chart(study, title, y);
+  Json chart = line_chart(study, title, y, [](const Json& group) -> Json {
+    const Json& accuracy = group.at("accuracy");
+    if (accuracy.is_null()) return nullptr;
+    const double mean = 100 * accuracy.at("mean").get<double>();
+    const Json& of_seeds = accuracy.at("standard_error");  // null: one
+    const double error = of_seeds.is_null() ? 0 : 100 * of_seeds.get<double>();
+    return {{"y", mean}, {"low", mean - error}, {"high", mean + error}};
+  });
   chart["note"] =
       "Mean over seeds of the mean over chips; bands are one standard error of the seeds.";
+  return chart;
+}
+
+Json accuracy_section(const Json& study) {
+  const Json chart = accuracy_chart(study);
   const Lines lines(study);
   Json rows = Json::array();
   for (const Json& group : study.at("groups")) {
@@ -196,10 +245,12 @@ Json convergence_section(const Json& study) {
 Json confidence_section(const Json& study) {
   const auto chart =
       [&](const std::string& title, const std::string& key, double factor, const Json& y) {
-        return line_chart(study, title, y, [&](const Json& group) -> Json {
+        const auto value = [&](const Json& group) -> Json {
           if (!group.contains(key)) return nullptr;
           return {{"y", factor * group[key].get<double>()}};
-        });
+        };
+        return has_single_points(study) ? bar_chart(study, title, y, value)
+                                        : line_chart(study, title, y, value);
       };
   return {{"title", "Confidence"},
           {"text",

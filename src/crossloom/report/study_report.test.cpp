@@ -76,6 +76,30 @@ TEST_F(StudyReport, DrawsALineWithItsBandForEachVariant) {
   EXPECT_EQ(chart["series"][1]["x"].size(), 1U);  // where all collapsed there is nothing to draw
 }
 
+TEST_F(StudyReport, DrawsTrainingsAndBarsWhereNoVariantHasSeveralPoints) {
+  Json study = Json::parse(read_file(folder_ / "study.json"));
+  study["groups"] = {make_group("a", 0.1, 0.8), make_group("b", 0.1, 0.6)};
+  const auto cell = [](const char* variant, double accuracy, bool is_collapsed) -> Json {
+    return {{"variant", variant},
+            {"seed", 1},
+            {"folder", variant},
+            {"state", "finished"},
+            {"collapsed", is_collapsed},
+            {"points", {{{"x", 0.1}, {"accuracy", {{"mean", accuracy}}}}}}};
+  };
+  study["cells"] = {cell("a", 0.75, false), cell("a", 0.875, false), cell("b", 0.1, true)};
+  put(study);
+  const Json data = study_report_data(folder_);
+  const Json trainings = data["sections"][0]["charts"][0];
+  EXPECT_EQ(trainings["kind"], "distribution");
+  EXPECT_EQ(trainings["series"][0]["values"], Json::parse("[75.0, 87.5]"));
+  EXPECT_TRUE(trainings["series"][1]["values"].empty());
+  const Json confidence = data["sections"][2]["charts"][0];
+  EXPECT_EQ(confidence["kind"], "bar");
+  EXPECT_EQ(confidence["categories"], Json::parse(R"(["a", "b"])"));
+  EXPECT_EQ(confidence["series"][0]["y"], Json::parse("[90.0, 90.0]"));
+}
+
 TEST_F(StudyReport, TablesHaveARowForEveryGroupAndOutcome) {
   const Json data = study_report_data(folder_);
   const Json rows = data["sections"][0]["tables"][0]["rows"];
