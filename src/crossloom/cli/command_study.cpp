@@ -43,9 +43,8 @@ void print_group(const Json& group) {
   if (!group["accuracy"].is_null()) {
     std::printf("   %-15s", percent(group["accuracy"], "%6.2f").c_str());
   }
-  const Json difference = group.value("difference", Json());
-  if (difference.is_object() && difference.contains("paired")) {
-    std::printf("   %s", percent(difference["paired"], "%+6.2f").c_str());
+  if (group.contains("difference") && group["difference"].is_object()) {
+    std::printf("   %s", percent(group["difference"], "%+6.2f").c_str());
   }
   std::printf("\n");
 }

@@ -84,7 +84,7 @@ Json run_study(const Study& study, const StudyOptions& options, Progress& progre
 ///   cells    every experiment with its state: finished, diverged or missing
 ///   groups   for each variant, condition and point measured: statistics over the seeds whose
 ///            training neither collapsed nor diverged, these counted apart; difference from the
-///            baseline, with its standard error (null where there is only one seed)
+///            baseline over the seeds that both have. One seed has a null for its standard error
 ///   curves   accuracy after each epoch, over seeds
 ///   cost     for each variant
 Json summarise_study(const Study& study, const std::filesystem::path& store);

@@ -122,25 +122,14 @@ Json over_seeds(const Statistics& statistics) {
   return json;
 }
 
-/// Difference of the means of two groups: of independent samples, and where both have a seed, of
-/// pairs.
+/// Mean difference of two groups over the seeds that both have; null where there are none.
 Json difference(const Group& group, const Group& baseline) {
-  if (group.accuracy.empty() || baseline.accuracy.empty()) return nullptr;
-  const Statistics own = summarise(values_of(group.accuracy));
-  const Statistics other = summarise(values_of(baseline.accuracy));
   std::vector<double> pairs;
   for (const auto& [seed, value] : group.accuracy) {
     const auto found = baseline.accuracy.find(seed);
     if (found != baseline.accuracy.end()) pairs.push_back(value - found->second);
   }
-  const bool has_spread = own.count > 1 && other.count > 1;
-  Json result = {{"mean", own.mean - other.mean}, {"standard_error", nullptr}};
-  if (has_spread) result["standard_error"] = std::hypot(own.standard_error, other.standard_error);
-  if (!pairs.empty()) {
-    const Json paired = over_seeds(summarise(pairs));
-    for (const char* key : {"count", "mean", "standard_error"}) result["paired"][key] = paired[key];
-  }
-  return result;
+  return pairs.empty() ? Json() : over_seeds(summarise(pairs));
 }
 
 Json to_json(const Group& group, const std::vector<Group>& groups, const std::string& baseline) {

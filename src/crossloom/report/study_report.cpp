@@ -159,7 +159,6 @@ Json accuracy_section(const Json& study) {
     const Json apart = group.contains("difference") && group["difference"].is_object()
                            ? group["difference"]
                            : Json::object();
-    const Json paired = apart.value("paired", Json::object());
     rows.push_back({lines.name(group),
                     plain(group.at("x").get<double>()),
                     plain(group.at("seeds").get<double>()),
@@ -168,9 +167,7 @@ Json accuracy_section(const Json& study) {
                     number_in(accuracy, "standard_error", 2, 100),
                     number_in(group.at("accuracy_with_collapsed"), "mean", 2, 100),
                     number_in(apart, "mean", 2, 100),
-                    number_in(apart, "standard_error", 2, 100),
-                    number_in(paired, "mean", 2, 100),
-                    number_in(paired, "standard_error", 2, 100)});
+                    number_in(apart, "standard_error", 2, 100)});
   }
   Json table = {{"title", "Accuracy [%]"},
                 {"columns",
@@ -182,15 +179,13 @@ Json accuracy_section(const Json& study) {
                           "Standard error",
                           "Mean of all",
                           "Minus baseline",
-                          "Standard error of it",
-                          "Minus baseline, same seeds",
-                          "Standard error of that"})},
+                          "Standard error of it"})},
                 {"rows", rows}};
   return {{"title", "Accuracy"},
           {"text",
            "Trainings that collapsed, hardly better than a guess with and without errors, are "
            "counted apart. Differences are from " +
-               study.at("baseline").get<std::string>() + "."},
+               study.at("baseline").get<std::string>() + ", over the seeds that both have."},
           {"charts", Json::array({chart})},
           {"tables", Json::array({table})}};
 }

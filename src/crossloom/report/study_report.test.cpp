@@ -104,8 +104,7 @@ TEST_F(StudyReport, TablesHaveARowForEveryGroupAndOutcome) {
   const Json data = study_report_data(folder_);
   const Json rows = data["sections"][0]["tables"][0]["rows"];
   ASSERT_EQ(rows.size(), 4U);
-  EXPECT_EQ(rows[0],
-            Json::parse(R"(["a","0.1","3","1","80.00","1.00","40.00","2.00","0.50","",""])"));
+  EXPECT_EQ(rows[0], Json::parse(R"(["a","0.1","3","1","80.00","1.00","40.00","2.00","0.50"])"));
   EXPECT_EQ(data["sections"][1]["tables"][0]["rows"][0], Json::parse(R"(["a","5","1","0","2"])"));
 }
 
