@@ -1,7 +1,5 @@
 #include "crossloom/experiment/study.h"
 
-#include <cmath>
-
 #include <gtest/gtest.h>
 
 #include "crossloom/core/files.h"
@@ -184,7 +182,9 @@ TEST_F(StudyTest, CollapsedAndDivergedTrainingsAreCountedApart) {
     if (cell.condition != 0.05) continue;
     const bool is_plain = cell.variant == "plain";
     const bool is_bad = is_plain && cell.seed == 2;
-    put(cell, is_bad ? 0.1 : (is_plain ? 0.7 : 0.8) + (is_plain ? 0.02 : 0.03) * cell.seed, is_bad);
+    const auto seed = static_cast<double>(cell.seed);
+    const double good = is_plain ? 0.7 + 0.02 * seed : 0.8 + 0.03 * seed;
+    put(cell, is_bad ? 0.1 : good, is_bad);
   }
   write_file(base_ / "store" / cells[2].folder() / "failure.json", R"({"reason": "too fast"})");
   const Json summary = summarise_study(load({"study.seeds=[1, 2, 3]"}), base_ / "store");
