@@ -7,17 +7,12 @@
 #include "crossloom/core/files.h"
 #include "crossloom/core/units.h"
 #include "crossloom/report/report.h"
+#include "crossloom/report/report_parts.h"
 
 namespace crossloom {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string fixed(double value, int decimals) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", decimals, value);
-  return text;
-}
 
 std::string plain(double value) {
   char text[64];
@@ -29,12 +24,6 @@ std::string number_in(const Json& json, const char* key, int decimals, double fa
   return json.contains(key) && json[key].is_number()
              ? fixed(factor * json[key].get<double>(), decimals)
              : "";
-}
-
-Json columns(const std::string& first, const std::vector<std::string>& others) {
-  Json list = Json::array({Json::object({{"label", first}})});
-  for (const std::string& label : others) list.push_back({{"label", label}, {"align", "right"}});
-  return list;
 }
 
 /// Names of the lines: those of the variants, with their condition where each has several points.
@@ -171,8 +160,8 @@ Json accuracy_section(const Json& study) {
   }
   Json table = {{"title", "Accuracy [%]"},
                 {"columns",
-                 columns("Variant",
-                         {study.value("label", std::string("x")),
+                 columns({"Variant",
+                          study.value("label", std::string("x")),
                           "Seeds",
                           "Collapsed",
                           "Mean of the others",
@@ -233,7 +222,7 @@ Json convergence_section(const Json& study) {
           {"charts", charts},
           {"tables",
            {{{"title", "Trainings by how they ended"},
-             {"columns", columns("Variant", {"Converged", "Collapsed", "Diverged", "Not run yet"})},
+             {"columns", columns({"Variant", "Converged", "Collapsed", "Diverged", "Not run yet"})},
              {"rows", rows}}}}};
 }
 
@@ -290,7 +279,7 @@ Json cost_section(const Json& study) {
       {"tables",
        {{{"title", "Cost of a training"},
          {"columns",
-          columns("Variant", {"Forward passes a step", "Steps", "Time a step", "Whole training"})},
+          columns({"Variant", "Forward passes a step", "Steps", "Time a step", "Whole training"})},
          {"rows", rows}}}}};
 }
 
@@ -311,14 +300,18 @@ Json cells_section(const Json& study) {
                     accuracies,
                     cell.at("folder")});
   }
-  return {
-      {"title", "Single runs"},
-      {"tables",
-       {{{"title", "Every experiment of the study"},
-         {"columns",
-          columns("Variant",
-                  {"Condition", "Seed", "State", "Exact weights [%]", "On chips [%]", "Folder"})},
-         {"rows", rows}}}}};
+  return {{"title", "Single runs"},
+          {"tables",
+           {{{"title", "Every experiment of the study"},
+             {"columns",
+              columns({"Variant",
+                       "Condition",
+                       "Seed",
+                       "State",
+                       "Exact weights [%]",
+                       "On chips [%]",
+                       "Folder"})},
+             {"rows", rows}}}}};
 }
 
 }  // namespace
@@ -352,7 +345,7 @@ Json study_report_data(const fs::path& store) {
           {"headline", Json::array()},
           {"sections", sections},
           {"parameters", Json::array()},
-          {"provenance", {{"crossloom", CROSSLOOM_VERSION}}}};
+          {"provenance", provenance("")}};
 }
 
 fs::path write_study_report(const fs::path& store) {

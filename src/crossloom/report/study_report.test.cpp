@@ -119,6 +119,12 @@ TEST_F(StudyReport, NothingAndDamageAreRefused) {
   EXPECT_THROW(write_study_report(folder_), ConfigError);
 }
 
+TEST_F(StudyReport, NamesTheProgram) {
+  const Json pairs = study_report_data(folder_)["provenance"];  // the page draws a list of pairs
+  ASSERT_TRUE(pairs.is_array());
+  EXPECT_EQ(pairs[0][0], "crossloom");
+}
+
 TEST_F(StudyReport, IsOnePage) {
   EXPECT_NE(read_file(write_study_report(folder_)).find("device error"), std::string::npos);
 }
